@@ -1,0 +1,1 @@
+"""applicationHost.config as text: bytes in, words out; changes in, the same bytes out but for what was meant."""
