@@ -1,0 +1,88 @@
+"""``arr-bluegreen NOUN VERB``: finds the noun's file, parses, runs, and turns errors into one line and an exit code.
+
+Only the noun that was typed is imported, so that a file target never pays for requests, winrm or rich.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from arr_bluegreen.errors import ArrBlueGreenError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from arr_bluegreen.cli.output import Output
+
+NOUNS = {
+    "demo": "a blue-green deployment under live traffic, against the simulator",
+    "config": "applicationHost.config: show, check, diff, apply, backup, restore",
+    "farm": "web farms: list, show, create, remove, reconcile",
+    "server": "servers of a farm: list, add, remove, available, drain, unavailable, online, offline, ...",
+    "rule": "URL Rewrite rules: list, show, add, remove, move, route",
+    "site": "sites: list, show, add, remove, start, stop",
+    "pool": "application pools: list, show, add, remove, start, stop, recycle",
+    "port": "free ports: next",
+    "deploy": "the sequence: init, check, plan, run, resume, switch-back, abort, status, history, ...",
+    "simulator": "a Windows host with IIS and ARR, played here: run, show, fault",
+}
+
+
+def run(argv: Sequence[str]) -> ExitCode:
+    """Run one command; never raises but for a bug (which prints its traceback and is exit code 1)."""
+    if list(argv) in (["--version"], ["-V"]):
+        from arr_bluegreen import __version__
+
+        print(f"arr-bluegreen {__version__}")
+        return ExitCode.DONE
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return ExitCode.DONE if argv else ExitCode.USAGE
+    from arr_bluegreen.cli.output import Output
+
+    out = Output(json="--json" in argv)
+    try:
+        return _dispatch(list(argv), out)
+    except ArrBlueGreenError as error:
+        out.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        out.say("interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has left; no traceback for that
+        return ExitCode.DONE
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+def _dispatch(argv: list[str], out: Output) -> ExitCode:
+    if argv[0] not in NOUNS:
+        from difflib import get_close_matches
+
+        near = get_close_matches(argv[0], NOUNS, n=1)
+        hint = f"Did you mean '{near[0]}'?" if near else f"Nouns: {', '.join(NOUNS)}."
+        raise UsageError(f"no such noun '{argv[0]}'", hint=hint)
+    from importlib import import_module
+
+    from arr_bluegreen.cli.options import noun_parser
+
+    parser = noun_parser(argv[0], NOUNS[argv[0]])
+    module = import_module(f"arr_bluegreen.cli.{argv[0]}")
+    module.add(parser)
+    arguments = parser.parse_args(argv[1:])
+    out.take(arguments)
+    return ExitCode(arguments.run(arguments, out))
+
+
+def _overview() -> str:
+    lines = [
+        "usage: arr-bluegreen NOUN VERB [options]",
+        "",
+        "Blue-green deployments behind IIS Application Request Routing.",
+        "",
+    ]
+    lines += [f"  {noun:<10} {text}" for noun, text in NOUNS.items()]
+    return "\n".join([*lines, "", "arr-bluegreen NOUN --help says more; arr-bluegreen --version names this one."])

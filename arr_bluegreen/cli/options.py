@@ -1,0 +1,62 @@
+"""Parsers and the options every verb shares. argparse's own exits become ``UsageError``, so that one place prints errors."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from arr_bluegreen.errors import ExitCode, UsageError
+
+Run = Callable[[argparse.Namespace, Any], ExitCode]
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises ``UsageError`` (exit code 2, one line) instead of printing its usage and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}", hint=f"See {self.prog} --help.")
+
+
+def noun_parser(noun: str, text: str) -> Parser:
+    """The parser of one noun; its file adds the verbs with ``verbs_of`` and ``verb``."""
+    return Parser(prog=f"arr-bluegreen {noun}", description=text, allow_abbrev=False)
+
+
+def verbs_of(parser: argparse.ArgumentParser) -> Any:
+    """The verbs of a noun: hand the result to ``verb``."""
+    return parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
+
+
+def verb(verbs: Any, name: str, text: str, run: Run, *, target: bool = False, changes: bool = False) -> Parser:
+    """One verb: ``run(arguments, out)`` answers its exit code. ``target`` adds --on and its kin, ``changes`` adds --dry-run, --yes."""
+    parser: Parser = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(run=run)
+    common(parser)
+    if target:
+        on(parser)
+    if changes:
+        parser.add_argument("--dry-run", action="store_true", help="the same path up to the act; prints what would change")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+    return parser
+
+
+def common(parser: argparse.ArgumentParser) -> None:
+    """--json, -v."""
+    parser.add_argument("--json", action="store_true", help="the result as JSON on stdout, talk on stderr")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice: each message to the machine")
+
+
+def on(parser: argparse.ArgumentParser) -> None:
+    """--on TARGET and what a winrm target needs; secrets never by flag."""
+    parser.add_argument(
+        "--on", metavar="TARGET", default=None, help="file:PATH, local, or winrm:HOST[:PORT][,HOST...] (default: local)"
+    )
+    parser.add_argument("--user", help="who signs in (default: $ARR_BLUEGREEN_USER)")
+    parser.add_argument("--password-file", metavar="FILE", help="file with the password (default: $ARR_BLUEGREEN_PASSWORD)")
+    parser.add_argument("--transport", choices=["ntlm", "kerberos", "credssp", "certificate", "basic"], help="default: ntlm")
+    parser.add_argument("--tls", action="store_true", help="HTTPS (port 5986 unless the target names one)")
+    parser.add_argument("--ca", metavar="FILE", help="own CA file to verify the machine's certificate with")
+    parser.add_argument(
+        "--allow-basic-over-http", action="store_true", help="let Basic go over plain HTTP (a simulator on loopback)"
+    )

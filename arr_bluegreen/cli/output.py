@@ -1,0 +1,93 @@
+"""What people and machines see: results on stdout, talk on stderr, ASCII and no colour where stdout is no terminal.
+
+rich is imported only when there is a table for a terminal to show.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json as json_module
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from arr_bluegreen.errors import ArrBlueGreenError
+
+
+class Output:
+    """One command's voice. With ``json`` the result is one JSON value on stdout and everything else goes to stderr."""
+
+    def __init__(self, *, json: bool = False, verbose: int = 0) -> None:
+        self.json = json
+        self.verbose = verbose
+
+    def take(self, arguments: argparse.Namespace) -> None:
+        """Take --json and -v from the parsed arguments."""
+        self.json = bool(getattr(arguments, "json", False))
+        self.verbose = int(getattr(arguments, "verbose", 0))
+
+    def result(self, value: Any, lines: Iterable[str] = ()) -> None:
+        """The result: ``value`` as JSON with --json, else the lines (made only then)."""
+        if self.json:
+            print(json_module.dumps(value, indent=None, ensure_ascii=True, default=str))
+        else:
+            for line in lines:
+                print(_plain(line))
+
+    def table(self, value: Any, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+        """Rows under columns for people, ``value`` as JSON with --json. Plain aligned text where stdout is no terminal."""
+        if self.json:
+            self.result(value)
+            return
+        cells = [[_cell(one) for one in row] for row in rows]
+        if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+            _rich_table(columns, cells, title)
+            return
+        if title:
+            print(_plain(title))
+        widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)]
+        for row in [list(columns), *cells]:
+            print(_plain("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))
+
+    def say(self, text: str, *, level: int = 0) -> None:
+        """Talk: to stderr, when -v was given at least ``level`` times."""
+        if self.verbose >= level:
+            print(_plain(text, sys.stderr), file=sys.stderr, flush=True)
+
+    def error(self, error: ArrBlueGreenError) -> None:
+        """One line on stderr (and with --json one object on stdout): what, where, what to do next."""
+        print(_plain(f"arr-bluegreen: {error.one_line()}", sys.stderr), file=sys.stderr, flush=True)
+        if self.json:
+            print(json_module.dumps({"error": str(error), "hint": error.hint, "exit_code": int(error.exit_code)}))
+
+
+# -- private -----------------------------------------------------------------------------------------------
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "?"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _plain(text: str, stream: Any = None) -> str:
+    stream = stream or sys.stdout
+    encoding = getattr(stream, "encoding", None) or "ascii"
+    if not stream.isatty():
+        encoding = "ascii"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _rich_table(columns: Sequence[str], cells: list[list[str]], title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in cells:
+        table.add_row(*row)
+    Console().print(table)
