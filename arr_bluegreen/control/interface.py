@@ -196,8 +196,9 @@ class FileControl(Protocol):
     def delete_folder(self, path: str) -> None:
         """Gone afterwards, with all below it."""
 
-    def hosts_entries(self) -> tuple[tuple[str, str], ...]:
-        """The hosts file's entries as (IP address, name), in order, a line of several names as several entries."""
+    def hosts_entries(self, owner: str | None = None) -> tuple[tuple[str, str], ...]:
+        """The hosts file's entries as (IP address, name), in order, a line of several names as several entries;
+        with ``owner`` only the lines marked as its (``# owner`` at the end)."""
 
     def set_hosts_entries(self, owner: str, entries: Sequence[tuple[str, str]]) -> bool:
         """The lines marked as ``owner``'s become exactly these (none: they go); a backup first, other lines stay
