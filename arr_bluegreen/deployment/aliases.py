@@ -68,7 +68,9 @@ def add_alias(files: FileControl, farm: str, name: str, address: str = LOOPBACK)
     if foreign == address:
         return False
     if foreign is not None:
-        raise RefusedError(f"the hosts file already sends '{name}' to {foreign}", hint="Take another address for the slot.")
+        raise RefusedError(
+            f"the hosts file already sends '{name}' to {foreign}", hint="Take another address for the slot."
+        )
     kept = [pair for pair in mine if pair[1].casefold() != name.casefold()]
     return files.set_hosts_entries(owner_mark(farm), (*kept, (address, name)))
 

@@ -1,8 +1,8 @@
 """A free port for a slot: chosen from a range, recorded for the slot, never given twice.
 
-A port is free when no binding of any site (stopped ones too), no farm server, no listening socket, no range reserved by
-Windows, no earlier claim and no quarantine names it (octopus.md 5). The record is one ``ports.json`` per machine, changed by
-compare and swap: two callers at once never get the same port, and a retry for the same slot gets the one it had.
+A port is free when no binding of any site (stopped ones too), no farm server, no listening socket, no range
+reserved by Windows, no earlier claim and no quarantine names it (octopus.md 5). The record is one ``ports.json`` per
+machine, changed by compare and swap: two callers at once never get the same port, and a retry for the same slot gets the one it had.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class PortBook:
         try:
             return _book(json.loads(text))
         except (ValueError, KeyError, TypeError) as error:
-            raise RefusedError(f"{RECORD} cannot be read: {error}", hint="Mend it or move it away, then try again.") from error
+            raise RefusedError(f"{RECORD} cannot be read: {error}", hint="Mend it or move it away.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,9 @@ def ports_in_use(configurations: Iterable[Configuration], facts: MachineFacts | 
         for farm in configuration.farms:
             for server in farm.servers:
                 text = f"server {server.address} of farm '{farm.name}'"
-                used |= {port: text for port in (server.http_port, server.https_port)}
+                used |= dict.fromkeys((server.http_port, server.https_port), text)
     if facts is not None:
-        used |= {port: "a listening socket" for port in facts.listening_ports or ()}
+        used |= dict.fromkeys(facts.listening_ports or (), "a listening socket")
     return used
 
 
@@ -136,7 +136,7 @@ def next_port(
     for port in range(wish.range.first, wish.range.last + 1):
         if port not in taken and not any(first <= port <= last for first, last in reserved):
             return port
-    raise RefusedError(f"no port of {wish.range} is free", hint="Give another range, or retire what is no longer needed.")
+    raise RefusedError(f"no port of {wish.range} is free", hint="Give another range, or retire old instances.")
 
 
 def claim_port(records: RecordStore, wish: PortWish, choose: Callable[[PortBook], int], now: datetime) -> int:
@@ -187,7 +187,9 @@ def _swap(records: RecordStore, change: Callable[[PortBook], tuple[PortBook, _T]
         after, answer = change(before)
         if after == before:
             return answer
-        done = records.create(RECORD, after.to_text()) if text is None else records.replace(RECORD, text, after.to_text())
+        done = (
+            records.create(RECORD, after.to_text()) if text is None else records.replace(RECORD, text, after.to_text())
+        )
         if done:
             return answer
     raise LockedError(f"{RECORD} changed {_SWAPS} times under our hands", hint="Try again.")

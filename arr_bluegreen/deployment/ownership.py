@@ -1,0 +1,162 @@
+"""What is ours on a machine: made by us, or adopted and recorded. The record is ``owned.json`` in the farm's folder.
+
+It is written before the act it tells of, so that after a crash nothing lies about that no record names. What a record
+calls adopted (the site or pool of an admin or of Octopus's own IIS step) is used and never taken away.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from arr_bluegreen.control.interface import RecordStore
+from arr_bluegreen.errors import LockedError, RefusedError
+
+RECORD = "owned.json"
+_SWAPS = 200
+
+
+class Origin(Enum):
+    """How a piece came to be the instance's."""
+
+    MADE = "made"
+    ADOPTED = "adopted"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One instance of the application on this machine: a slot's member with its pieces and where each came from.
+
+    ``since`` (UTC) orders the instances by age; ``stopped`` (UTC) is when retire stopped it, None while it may run.
+    ``folder_origin`` is MADE only for a folder we copied or expanded.
+    """
+
+    slot: str
+    site: str
+    pool: str
+    address: str
+    http_port: int
+    since: datetime
+    release: str = ""
+    site_id: int = 0
+    path: str = ""
+    alias: str = ""
+    site_origin: Origin = Origin.MADE
+    pool_origin: Origin = Origin.MADE
+    server_origin: Origin = Origin.MADE
+    folder_origin: Origin = Origin.NONE
+    stopped: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A release folder that we made, for ``slot``, at ``since`` (UTC); several may outlive the site's use of them."""
+
+    path: str
+    slot: str
+    release: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """All that is recorded as ours for one farm on one machine."""
+
+    instances: tuple[Instance, ...] = ()
+    folders: tuple[Folder, ...] = ()
+    highest_site_id: int = 0
+
+    def of(self, slot: str) -> Instance | None:
+        """The instance of this slot (without case), None when nothing is recorded."""
+        return next((one for one in self.instances if one.slot.casefold() == slot.casefold()), None)
+
+    def owner_of_site(self, site: str) -> Instance | None:
+        """The instance whose site this is (without case)."""
+        return next((one for one in self.instances if one.site.casefold() == site.casefold()), None)
+
+    def with_instance(self, instance: Instance) -> Owned:
+        """The same with this instance recorded in place of the one its slot had."""
+        others = tuple(one for one in self.instances if one.slot.casefold() != instance.slot.casefold())
+        highest = max(self.highest_site_id, instance.site_id)
+        return replace(self, instances=(*others, instance), highest_site_id=highest)
+
+    def without(self, slot: str) -> Owned:
+        """The same with nothing recorded of this slot."""
+        kept = tuple(one for one in self.instances if one.slot.casefold() != slot.casefold())
+        return replace(self, instances=kept)
+
+    def with_folder(self, folder: Folder) -> Owned:
+        """The same with this release folder recorded."""
+        others = tuple(one for one in self.folders if one.path.casefold() != folder.path.casefold())
+        return replace(self, folders=(*others, folder))
+
+    def without_folder(self, path: str) -> Owned:
+        """The same with this release folder forgotten."""
+        kept = tuple(one for one in self.folders if one.path.casefold() != path.casefold())
+        return replace(self, folders=kept)
+
+
+def read_owned(records: RecordStore) -> Owned:
+    """What is recorded, empty when there is no record; raises ``RefusedError`` when it cannot be read."""
+    return _parse(records.read(RECORD))
+
+
+def change_owned(records: RecordStore, change: Callable[[Owned], Owned]) -> Owned:
+    """The record changed by compare and swap; what it says afterwards."""
+    for _ in range(_SWAPS):
+        text = records.read(RECORD)
+        before = _parse(text)
+        after = change(before)
+        if after == before:
+            return after
+        written = _text(after)
+        if records.create(RECORD, written) if text is None else records.replace(RECORD, text, written):
+            return after
+    raise LockedError(f"{RECORD} changed {_SWAPS} times under our hands", hint="Try again.")
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+def _text(owned: Owned) -> str:
+    data = {"schema": 1, "highest_site_id": owned.highest_site_id}
+    lists = {
+        "instances": [_plain(asdict(one)) for one in owned.instances],
+        "folders": [_plain(asdict(one)) for one in owned.folders],
+    }
+    return json.dumps(data | lists, indent=1) + "\n"
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        if isinstance(value, Enum):
+            return value.value
+        return value.isoformat() if isinstance(value, datetime) else value
+
+    return {key: plain(value) for key, value in values.items()}
+
+
+def _parse(text: str | None) -> Owned:
+    if text is None:
+        return Owned()
+    try:
+        data = json.loads(text)
+        if data["schema"] != 1:
+            raise ValueError(f"schema {data['schema']} is not known to this version")
+        instances = tuple(_instance(one) for one in data["instances"])
+        folders = tuple(Folder(**{**one, "since": datetime.fromisoformat(one["since"])}) for one in data["folders"])
+        return Owned(instances, folders, int(data["highest_site_id"]))
+    except (ValueError, KeyError, TypeError) as error:
+        hint = "Mend it or move it away: without it nothing is taken for ours."
+        raise RefusedError(f"{RECORD} cannot be read: {error}", hint=hint) from error
+
+
+def _instance(data: dict[str, Any]) -> Instance:
+    origins = {key: Origin(value) for key, value in data.items() if key.endswith("_origin")}
+    stopped = datetime.fromisoformat(data["stopped"]) if data["stopped"] else None
+    return Instance(**{**data, **origins, "since": datetime.fromisoformat(data["since"]), "stopped": stopped})
