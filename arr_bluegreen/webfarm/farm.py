@@ -31,6 +31,15 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class AffinityHost:
+    """``affinity/host``: how many servers a public host name is spread over, and the names that count as the same."""
+
+    name: str
+    servers: int = 1
+    equivalent_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Affinity:
     """``applicationRequestRouting/affinity``: cookie affinity and host-name affinity (arr.md 5.5)."""
 
@@ -40,6 +49,13 @@ class Affinity:
     host_affinity_provider: str = "Microsoft.Web.Arr.HostNameRoundRobin"
     timeout: timedelta = seconds(1200)
     use_external_cache: bool = False
+    host_counters_enabled: bool = True
+    use_server_provider: bool = False
+    ignore_sub_domain: bool = False
+    ignore_sub_domain_client_affinity: bool = False
+    ignore_sub_domain_fragment_depth: int = 2
+    server_provider_image: str = ""
+    hosts: tuple[AffinityHost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +65,8 @@ class LoadBalancing:
     algorithm: str = "WeightedRoundRobin"
     hash_server_variable: str = ""
     query_string_names: str = ""
+    least_response_time_period: timedelta = seconds(5)
+    randomize_lb_ties: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,7 @@ class Cache:
     query_string_handling: str = "Ignore"
     validation_interval: timedelta = seconds(60)
     request_consolidation_enabled: bool = False
+    request_consolidation_timeout: timedelta = seconds(0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +99,17 @@ class FarmProtocol:
     response_buffer_limit: int = 4096
     buffer_chunked_responses: bool = True
     cache: Cache = field(default_factory=Cache)
+    x_forwarded_by_header_name: str = "X-Forwarded-By"
+    x_forwarded_by_header: str = ""
+    client_cert_header_name: str = "X-ARR-ClientCert"
+    client_cert_file_name: str = ""
+    client_cert_hash: str = ""
+    log_guid_name: str = "X-ARR-LOG-ID"
+    log_cache_hit_name: str = "X-ARR-CACHE-HIT"
+    max_response_header_size: int = 65536
+    proxy: str = ""
+    proxy_bypass: str = ""
+    stealth_mode: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +137,22 @@ class WebFarm:
     affinity: Affinity = field(default_factory=Affinity)
     load_balancing: LoadBalancing = field(default_factory=LoadBalancing)
     protocol: FarmProtocol = field(default_factory=FarmProtocol)
+    server_auto_start: bool = True
+    pass_connection_close_header: bool = False
+    pass_server_header: str = "Replace"
+    auto_enable_agent: bool = True
+    admin_user_name: str = ""
+    minimum_servers: int = 0
+    maximum_stopped_servers: int = 1
+    agent_url: str = "http://{0}:8173/WEBFARMAGENTSERVICE/"
+    agent_retry_time: timedelta = seconds(300)
+    restart_server_on_configuration_change: bool = True
+    restart_server_if_ready: bool = True
+    primary_server: str = ""
+    front_end_url: str = ""
+    load_balancer_provider: str = "Arr"
+    enable_runtime_data: bool = True
+    periodic_runtime_data: timedelta = seconds(1)
 
     def server(self, address: str) -> Server | None:
         """The server of this address, compared without case; None if there is none."""
@@ -130,3 +176,19 @@ class Proxy:
     response_buffer_limit: int = 4096
     buffer_chunked_responses: bool = True
     cache: Cache = field(default_factory=Cache)
+    pass_connection_close_header: bool = False
+    pass_server_header: str = "Replace"
+    x_forwarded_for_header_name: str = "X-Forwarded-For"
+    arr_response_header: bool = True
+    ssl_header_name: str = "X-ARR-SSL"
+    x_forwarded_by_header_name: str = "X-Forwarded-By"
+    x_forwarded_by_header: str = ""
+    client_cert_header_name: str = "X-ARR-ClientCert"
+    client_cert_file_name: str = ""
+    client_cert_hash: str = ""
+    log_guid_name: str = "X-ARR-LOG-ID"
+    log_cache_hit_name: str = "X-ARR-CACHE-HIT"
+    max_response_header_size: int = 65536
+    proxy: str = ""
+    proxy_bypass: str = ""
+    stealth_mode: bool = False

@@ -47,6 +47,7 @@ class Action:
     sub_status_code: int = 0
     status_reason: str = ""
     status_description: str = ""
+    log_rewritten_url: bool = False
 
 
 @dataclass(frozen=True, slots=True)

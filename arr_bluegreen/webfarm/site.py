@@ -42,6 +42,9 @@ class VirtualDirectory:
 
     path: str = "/"
     physical_path: str = ""
+    user_name: str = ""
+    logon_method: str = "ClearText"
+    allow_sub_dir_config: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,29 @@ class Application:
     enabled_protocols: str = "http"
     preload_enabled: bool = False
     virtual_directories: tuple[VirtualDirectory, ...] = ()
+    service_auto_start_enabled: bool = False
+    service_auto_start_provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteLimits:
+    """``site/limits``: bytes per second, connections, and the idle time of a connection."""
+
+    max_bandwidth: int = 4294967295
+    max_connections: int = 4294967295
+    connection_timeout: timedelta = seconds(120)
+    max_url_segments: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRequestTracing:
+    """``site/traceFailedRequestsLogging``."""
+
+    enabled: bool = False
+    directory: str = "%SystemDrive%\\inetpub\\logs\\FailedReqLogFiles"
+    max_log_files: int = 50
+    max_log_file_size_kb: int = 1024
+    custom_actions_enabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +90,8 @@ class Site:
     server_auto_start: bool = True
     bindings: tuple[Binding, ...] = ()
     applications: tuple[Application, ...] = ()
+    limits: SiteLimits = field(default_factory=SiteLimits)
+    failed_request_tracing: FailedRequestTracing = field(default_factory=FailedRequestTracing)
 
     @property
     def pool(self) -> str:
@@ -92,6 +120,10 @@ class ProcessModel:
     pinging_enabled: bool = True
     ping_interval: timedelta = seconds(30)
     ping_response_time: timedelta = seconds(90)
+    set_profile_environment: bool = True
+    logon_type: str = "LogonBatch"
+    manual_group_membership: bool = False
+    log_event_on_process_model: str = "IdleTimeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +137,9 @@ class Recycling:
     periodic_restart_private_memory: int = 0
     periodic_restart_requests: int = 0
     schedule: tuple[timedelta, ...] = ()
+    log_event_on_recycle: str = (
+        "Time, Requests, Schedule, Memory, IsapiUnhealthy, OnDemand, ConfigChange, PrivateMemory"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +150,11 @@ class Failure:
     rapid_fail_protection_interval: timedelta = seconds(300)
     rapid_fail_protection_max_crashes: int = 5
     load_balancer_capabilities: str = "HttpLevel"
+    orphan_worker_process: bool = False
+    orphan_action_exe: str = ""
+    orphan_action_params: str = ""
+    auto_shutdown_exe: str = ""
+    auto_shutdown_params: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +172,10 @@ class ApplicationPool:
     recycling: Recycling = field(default_factory=Recycling)
     failure: Failure = field(default_factory=Failure)
     environment_variables: tuple[tuple[str, str], ...] = ()
+    managed_runtime_loader: str = "webengine4.dll"
+    enable_configuration_override: bool = True
+    clr_config_file: str = ""
+    pass_anonymous_token: bool = True
 
 
 class RunState(Enum):
