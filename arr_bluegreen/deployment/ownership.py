@@ -1,7 +1,8 @@
 """What is ours on a machine: made by us, or adopted and recorded. The record is ``owned.json`` in the farm's folder.
 
-It is written before the act it tells of, so that after a crash nothing lies about that no record names. What a record
-calls adopted (the site or pool of an admin or of Octopus's own IIS step) is used and never taken away.
+It is written before the act it tells of, so that after a crash nothing lies about that no record names. What was there
+before (the site or pool of Octopus's own IIS step, say) is adopted: used as it is, its settings not fought over, and
+retired like our own. What no record names is nobody's to take away.
 """
 
 from __future__ import annotations

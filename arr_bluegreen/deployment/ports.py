@@ -2,7 +2,8 @@
 
 A port is free when no binding of any site (stopped ones too), no farm server, no listening socket, no range
 reserved by Windows, no earlier claim and no quarantine names it (octopus.md 5). The record is one ``ports.json`` per
-machine, changed by compare and swap: two callers at once never get the same port, and a retry for the same slot gets the one it had.
+machine, changed by compare and swap: two callers at once never get the same port, and a retry for the same
+slot gets the one it had.
 """
 
 from __future__ import annotations
