@@ -19,7 +19,7 @@ SCHEMA = 1
 class RunStarted:
     """A run begins: ``kind`` is ``run``, ``switch-back`` or ``abort``; ``new`` shall be live, ``old`` is.
 
-    ``description`` is the text of deployment.toml and ``folder`` where it lay, so that a run can be resumed without the file.
+    ``description`` is the text of deployment.toml and ``folder`` where it lay, so that a run is resumed without the file.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepProgress:
-    """A wait goes on: what it waits for, and how far it is (0 to 1, None if that cannot be said). Not kept in the journal."""
+    """A wait goes on: what it waits for, how far it is (0 to 1, None: cannot be said). Not in the journal."""
 
     step: str
     text: str
@@ -123,7 +123,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class RunPaused:
-    """The run waits for an approval before ``step``, at most until ``until`` (ISO, "" without end); then ``otherwise``."""
+    """The run waits for an approval before ``step``, at most ``until`` (ISO, "" without end); then ``otherwise``."""
 
     step: str
     until: str = ""
@@ -183,7 +183,7 @@ def to_line(stamped: Stamped) -> str:
 
 
 def from_line(line: str) -> Stamped | None:
-    """The event of a line; None for an event of a newer version that is not known here. Raises ``ValueError`` for torn text."""
+    """The event of a line; None for an event not known here (a newer version's). Raises ``ValueError`` for torn text."""
     data = json.loads(line)
     if not isinstance(data, dict) or not isinstance(data.get("event"), str):
         raise ValueError("not an event")
