@@ -56,12 +56,18 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A release folder that we made, for ``slot``, at ``since`` (UTC); several may outlive the site's use of them."""
+    """A release folder that we made from ``source``, for ``slot``, in the run ``run``, at ``since`` (UTC).
+
+    ``settled`` says that the slot's settings are made in it; from then on it is never written again.
+    """
 
     path: str
     slot: str
     release: str
     since: datetime
+    source: str = ""
+    run: str = ""
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
