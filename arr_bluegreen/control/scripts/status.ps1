@@ -14,8 +14,8 @@ function Get-Farms($manager) {
         return , $manager.GetApplicationHostConfiguration().GetSection('webFarms').GetCollection()
     }
     catch {
-        $modules = Join-Path $env:windir 'System32\inetsrv\config\schema\arr_schema.xml'
-        if (-not (Test-Path -LiteralPath $modules)) { throw 'ArrMissing|Application Request Routing is not installed here' }
+        $schema = Join-Path $env:windir 'System32\inetsrv\config\schema\arr_schema.xml'
+        if (-not (Test-Path -LiteralPath $schema)) { throw 'ArrMissing|Application Request Routing is not installed here' }
         throw
     }
 }

@@ -1,0 +1,56 @@
+# Sites and pools as running: states, worker processes with start time, requests in flight (Request Monitor, arr.md 6).
+# Request: pools (names; none: all), requests (true: count requests in flight; null where the feature is missing).
+param($Request)
+
+function Open-Manager {
+    $dll = Join-Path $env:windir 'System32\inetsrv\Microsoft.Web.Administration.dll'
+    if (-not (Test-Path -LiteralPath $dll)) { throw "IisMissing|IIS is not installed here: there is no $dll" }
+    [void][Reflection.Assembly]::LoadFrom($dll)
+    New-Object Microsoft.Web.Administration.ServerManager
+}
+
+function Read-Workers($pool) {
+    foreach ($worker in $pool.WorkerProcesses) {
+        $process = Get-Process -Id $worker.ProcessId -ErrorAction SilentlyContinue
+        if ($null -eq $process) { continue }
+        @{ pool = [string]$pool.Name; pid = [long]$worker.ProcessId; started = $process.StartTime.ToUniversalTime().ToString('o') }
+    }
+}
+
+function Read-State($object) {
+    try { return [string]$object.State }
+    catch { return 'Unknown' }
+}
+
+function Read-Requests($pool) {
+    $count = 0
+    try {
+        foreach ($worker in $pool.WorkerProcesses) { $count += @($worker.GetRequests(0)).Count }
+        return $count
+    }
+    catch { return $null }
+}
+
+function Read-Pool($pool) {
+    $requests = $null
+    if ($Request.requests) { $requests = Read-Requests $pool }
+    @{ name = [string]$pool.Name; state = Read-State $pool; workers = @(Read-Workers $pool); requests = $requests }
+}
+
+$manager = Open-Manager
+try {
+    $names = @($Request.pools)
+    foreach ($name in $names) {
+        if ($null -eq $manager.ApplicationPools[$name]) {
+            throw "NoSuchObject|no pool '$name'; there: $(@($manager.ApplicationPools | ForEach-Object { $_.Name }) -join ', ')"
+        }
+    }
+    $pools = @($manager.ApplicationPools | Where-Object { $names.Count -eq 0 -or $names -contains $_.Name })
+    @{
+        sites = @(foreach ($site in $manager.Sites) { @{ name = [string]$site.Name; id = [long]$site.Id; state = Read-State $site } })
+        pools = @(foreach ($pool in $pools) { Read-Pool $pool })
+    }
+}
+finally {
+    $manager.Dispose()
+}

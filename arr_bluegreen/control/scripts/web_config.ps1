@@ -1,0 +1,36 @@
+# web.config of folders: is it ASP.NET Core, in process, and does it opt out of rotation on a configuration change (arr.md 5.8).
+# Request: paths.
+param($Request)
+
+function Get-ModuleVersion {
+    $dll = Join-Path $env:ProgramFiles 'IIS\Asp.Net Core Module\V2\aspnetcorev2.dll'
+    if (-not (Test-Path -LiteralPath $dll)) { return $null }
+    [Diagnostics.FileVersionInfo]::GetVersionInfo($dll).FileVersion
+}
+
+function Read-App($path) {
+    $app = @{
+        path = $path
+        asp_net_core = $false
+        in_process = $null
+        disallow_rotation_on_config_change = $false
+        module_version = Get-ModuleVersion
+    }
+    $file = Join-Path ([Environment]::ExpandEnvironmentVariables($path)) 'web.config'
+    if (-not (Test-Path -LiteralPath $file)) { return $app }
+    $document = New-Object Xml.XmlDocument
+    $document.XmlResolver = $null
+    $document.LoadXml([IO.File]::ReadAllText($file))
+    $core = $document.SelectSingleNode('//*[local-name()="aspNetCore"]')
+    if ($null -eq $core) { return $app }
+    $app.asp_net_core = $true
+    $app.in_process = $core.GetAttribute('hostingModel') -eq 'inprocess'
+    foreach ($setting in $core.SelectNodes('*[local-name()="handlerSettings"]/*[local-name()="handlerSetting"]')) {
+        if ($setting.GetAttribute('name') -eq 'disallowRotationOnConfigChange') {
+            $app.disallow_rotation_on_config_change = $setting.GetAttribute('value') -eq 'true'
+        }
+    }
+    $app
+}
+
+@{ apps = @(foreach ($path in $Request.paths) { Read-App $path }) }
