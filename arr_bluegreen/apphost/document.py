@@ -1,0 +1,106 @@
+"""``ApplicationHost``: one applicationHost.config as text, as words, and with changes."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+
+from arr_bluegreen.apphost.reading import Reading
+from arr_bluegreen.apphost.source import Source, read_source
+from arr_bluegreen.errors import ConfigurationError
+from arr_bluegreen.webfarm.farm import Proxy, WebFarm
+from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
+from arr_bluegreen.webfarm.site import ApplicationPool, Site
+
+
+class ApplicationHost:
+    """One configuration: immutable to its users. Words are read when asked for; bytes outside an edit never change."""
+
+    def __init__(self, source: Source, reading: Reading) -> None:
+        self._source = source
+        self._kept: Reading | None = reading
+
+    @classmethod
+    def parse(cls, data: bytes, *, file: str = "") -> ApplicationHost:
+        """The configuration in ``data``; ``file`` is named in errors. Raises ``ConfigurationError`` for what is no
+        well-formed configuration, or must not be read (DOCTYPE, depth, encodings that contradict themselves)."""
+        try:
+            source = read_source(data, file)
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(str(error), file=file) from error
+        return cls(source, Reading(source))
+
+    def to_bytes(self) -> bytes:
+        """The bytes: those parsed, but for what ``apply`` changed."""
+        return self._source.to_bytes()
+
+    @property
+    def file(self) -> str:
+        """What the file is called in errors."""
+        return self._source.file
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the bytes, hex."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    # -- words -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def farms(self) -> tuple[WebFarm, ...]:
+        """Every web farm, in file order."""
+        return self.reading.farms()
+
+    @cached_property
+    def rule_lists(self) -> tuple[RuleList, ...]:
+        """The global rules first, then the rules of every location that has some."""
+        return self.reading.rule_lists()
+
+    @cached_property
+    def rewrite_maps(self) -> tuple[RewriteMap, ...]:
+        """Every rewrite map."""
+        return self.reading.rewrite_maps()
+
+    @cached_property
+    def proxy(self) -> Proxy:
+        """``system.webServer/proxy``."""
+        return self.reading.proxy()
+
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """Every site, with effective values (arr.md 3.3)."""
+        return self.reading.sites()
+
+    @cached_property
+    def pools(self) -> tuple[ApplicationPool, ...]:
+        """Every application pool, with effective values (arr.md 3.3)."""
+        return self.reading.pools()
+
+    def farm(self, name: str) -> WebFarm:
+        """The farm of this name (without case); raises ``NoSuchObject`` naming the ones there."""
+        return self.reading.farm(name)
+
+    def rule(self, name: str, location: str = "") -> Rule:
+        """The rule of this name (without case), global or of a location; raises ``NoSuchObject``."""
+        return self.reading.rule(name, location)
+
+    def rewrite_map(self, name: str, location: str = "") -> RewriteMap:
+        """The rewrite map of this name (without case); raises ``NoSuchObject``."""
+        return self.reading.rewrite_map(name, location)
+
+    def site(self, name: str) -> Site:
+        """The site of this name (without case); raises ``NoSuchObject``."""
+        return self.reading.site(name)
+
+    def pool(self, name: str) -> ApplicationPool:
+        """The pool of this name (without case); raises ``NoSuchObject``."""
+        return self.reading.pool(name)
+
+    # -- private -----------------------------------------------------------------------------------------
+
+    @property
+    def reading(self) -> Reading:
+        """The tree with its finders, parsed again when ``apply`` has used it up."""
+        if self._kept is None:
+            self._kept = Reading(self._source)
+        return self._kept

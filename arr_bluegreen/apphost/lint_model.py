@@ -1,0 +1,227 @@
+"""What the hazards are looked for in: farms, rules, sites and pools each with its element, and who belongs to whom.
+
+*Slot sites* are the sites of this file that a farm server's address and port reach. *Front sites* are those that
+listen where the farms' rules look (arr.md 2.4, 5.10). Both are inferred, so findings that rest on them say so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+from arr_bluegreen.apphost.tree import Element
+from arr_bluegreen.webfarm.farm import Server, WebFarm
+from arr_bluegreen.webfarm.rule import Condition, Rule
+from arr_bluegreen.webfarm.site import ApplicationPool, Binding, Site
+
+
+class Severity(Enum):
+    """How bad, worst first."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One place where a hazard was seen: the element, and what is wrong there."""
+
+    element: Element
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """One rule of the lint: a stable code, how bad, what it is about, why it hurts and what to do; ``look`` finds it."""
+
+    code: str
+    severity: Severity
+    title: str
+    why: str
+    fix: str
+    look: Callable[[Seen], list[Hit]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSeen:
+    """A server and its element."""
+
+    element: Element
+    word: Server
+
+
+@dataclass(frozen=True, slots=True)
+class FarmSeen:
+    """A farm, its element and its servers."""
+
+    element: Element
+    word: WebFarm
+    servers: tuple[ServerSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSeen:
+    """A rule, its element, the location it lies in ("" for globalRules), and the host its action's url names."""
+
+    element: Element
+    word: Rule
+    location: str
+    is_global: bool
+
+    @property
+    def target(self) -> str:
+        """The host part of a rewrite to an absolute url, lower case, without port; "" for none or a back-reference."""
+        if self.word.action.type != "Rewrite":
+            return ""
+        found = re.match(r"(?i)(?:https?|ws|wss)://([^/:{}]+)", self.word.action.url)
+        return found[1].casefold() if found else ""
+
+    @property
+    def target_port(self) -> int | None:
+        """The port in that url; None when it names none."""
+        found = re.match(r"(?i)[a-z]+://[^/:{}]+:(\d+)", self.word.action.url)
+        return int(found[1]) if found else None
+
+    @property
+    def catches_all(self) -> bool:
+        """Whether it matches every path and has no condition that is required."""
+        return matches_every_path(self.word) and not self.word.conditions
+
+    def conditions_on(self, *inputs: str) -> list[Condition]:
+        """The conditions on one of these inputs (``{HTTP_HOST}``), compared without case."""
+        wanted = {one.casefold() for one in inputs}
+        return [one for one in self.word.conditions if one.input.casefold() in wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSeen:
+    """A site and its element."""
+
+    element: Element
+    word: Site
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSeen:
+    """A pool and its element; ``states_runtime`` when it or the defaults say managedRuntimeVersion."""
+
+    element: Element
+    word: ApplicationPool
+    states_runtime: bool
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One file, taken apart for the lint."""
+
+    root: Element
+    farms: tuple[FarmSeen, ...]
+    rules: tuple[RuleSeen, ...]
+    sites: tuple[SiteSeen, ...]
+    pools: tuple[PoolSeen, ...]
+
+    @property
+    def global_rules(self) -> list[RuleSeen]:
+        """The server's own rules, in the order they run, without the disabled ones."""
+        return [one for one in self.rules if one.is_global and not one.location and one.word.enabled]
+
+    def farm(self, name: str) -> FarmSeen | None:
+        """The farm of this name, without case."""
+        return next((one for one in self.farms if one.word.name.casefold() == name.casefold()), None)
+
+    def pool(self, name: str) -> PoolSeen | None:
+        """The pool of this name, without case."""
+        return next((one for one in self.pools if one.word.name.casefold() == name.casefold()), None)
+
+    def rules_of(self, farm: FarmSeen) -> list[RuleSeen]:
+        """The enabled rules that rewrite to this farm."""
+        return [one for one in self.rules if one.word.enabled and one.target == farm.word.name.casefold()]
+
+    def sites_of(self, server: Server) -> list[SiteSeen]:
+        """The sites of this machine that would answer at the server's http port."""
+        return [one for one in self.sites if any(reaches(server, binding) for binding in one.word.bindings)]
+
+    @cached_property
+    def slot_sites(self) -> tuple[SiteSeen, ...]:
+        """The sites that some farm's server reaches."""
+        reached = {id(s.element): s for farm in self.farms for one in farm.servers for s in self.sites_of(one.word)}
+        return tuple(reached.values())
+
+    @cached_property
+    def front_sites(self) -> tuple[SiteSeen, ...]:
+        """The sites that listen on the ports the farms' rules name (80 and 443 when they name none), slots excepted."""
+        farms = {farm.word.name.casefold() for farm in self.farms}
+        routing = [one for one in self.rules if one.target in farms and one.word.enabled]
+        if not routing:
+            return ()
+        by_location = {one.location.split("/")[0].casefold() for one in routing if one.location}
+        ports = front_ports(routing)
+        slots = {id(one.element) for one in self.slot_sites}
+        return tuple(
+            one
+            for one in self.sites
+            if id(one.element) not in slots
+            and (
+                one.word.name.casefold() in by_location or any(is_web(b) and b.port in ports for b in one.word.bindings)
+            )
+        )
+
+    def pools_of(self, sites: tuple[SiteSeen, ...]) -> list[PoolSeen]:
+        """The pools of these sites' applications, each once, in the order of the sites."""
+        names = dict.fromkeys(app.pool.casefold() for one in sites for app in one.word.applications if app.pool)
+        return [pool for name in names if (pool := self.pool(name)) is not None]
+
+
+def matches_every_path(rule: Rule) -> bool:
+    """Whether ``match/@url`` lets every path through: ``*`` in Wildcard, ``.*`` or ``(.*)`` and their like else (arr.md 2.2)."""
+    url = rule.match.url
+    if rule.match.negate:
+        return False
+    if rule.pattern_syntax == "Wildcard":
+        return url == "*"
+    return re.fullmatch(r"\^?\(?\.\*\??\)?\$?", url) is not None or url in ("", "^")
+
+
+def front_ports(rules: list[RuleSeen]) -> set[int]:
+    """The ports that conditions on {SERVER_PORT} name; 80 and 443 when there are none."""
+    named = (
+        re.sub(r"[\^$\\()]", "", c.pattern) for r in rules for c in r.conditions_on("{SERVER_PORT}") if not c.negate
+    )
+    found = {int(one) for text in named for one in text.split("|") if one.isdigit()}
+    return found or {80, 443}
+
+
+def is_loopback(address: str) -> bool:
+    """localhost, 127.x.x.x and ::1."""
+    return address.casefold() in ("localhost", "::1", "[::1]") or re.fullmatch(r"127(\.\d+){1,3}", address) is not None
+
+
+def is_web(binding: Binding) -> bool:
+    """An http or https binding."""
+    return binding.protocol.casefold() in ("http", "https")
+
+
+def reaches(server: Server, binding: Binding) -> bool:
+    """Whether a request to the server's address and http port can meet this binding, as far as a file can tell.
+
+    An address that is no loopback and in no binding may be another machine; an alias of this one (arr.md 5.10) is
+    taken for it when a site has exactly that uncommon port.
+    """
+    if binding.protocol.casefold() != "http" or binding.port != server.http_port:
+        return False
+    address = server.address.casefold()
+    ip = binding.address.strip("[]").casefold()
+    if ip not in ("", "*", "0.0.0.0"):
+        return ip == address.strip("[]") or (address == "localhost" and ip in ("127.0.0.1", "::1"))
+    if is_loopback(address) or binding.host.casefold() == address:
+        return True
+    return "." not in address and ":" not in address and server.http_port not in (80, 443)

@@ -1,0 +1,182 @@
+"""Words out of one parsed text: the reading side of ``ApplicationHost``, also while changes are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from arr_bluegreen.apphost import rewrite, sites, webfarms
+from arr_bluegreen.apphost.edit import Place, Step
+from arr_bluegreen.apphost.find import Finder, path_of
+from arr_bluegreen.apphost.scan import Spans
+from arr_bluegreen.apphost.source import Source
+from arr_bluegreen.apphost.tree import Element, parse_tree
+from arr_bluegreen.errors import ConfigurationError, NoSuchObject
+from arr_bluegreen.webfarm.farm import Proxy, WebFarm
+from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
+from arr_bluegreen.webfarm.site import ApplicationPool, Site
+
+
+class Reading:
+    """One text, its tree, and the words in it. Every lookup by name is without case and raises ``NoSuchObject``."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.root = parse_tree(source)
+        self.find = Finder(self.root)
+        self.spans = Spans(source.body, self.root)
+
+    # -- farms -------------------------------------------------------------------------------------------
+
+    def farms(self) -> tuple[WebFarm, ...]:
+        """Every farm, in file order."""
+        return tuple(webfarms.read_farm(one, self) for one in self._items(webfarms.SECTION, "webFarm"))
+
+    def farm(self, name: str) -> WebFarm:
+        """The farm of this name."""
+        return webfarms.read_farm(self.item("web farm", farm_place(name), webfarms.SECTION, "webFarm"), self)
+
+    def proxy(self) -> Proxy:
+        """``system.webServer/proxy``; the schema's defaults when the file has none."""
+        found = self.find.section(webfarms.PROXY_SECTION)
+        return Proxy() if found is None else webfarms.read_proxy(found, self)
+
+    # -- rules -------------------------------------------------------------------------------------------
+
+    def rule_lists(self) -> tuple[RuleList, ...]:
+        """The global rules first, then the rules of each location that has some."""
+        found = [rewrite.read_rules(one, "", self) for one in self.find.sections(rewrite.GLOBAL_RULES)]
+        found += [rewrite.read_rules(one, path, self) for path, one in self._located(rewrite.RULES)]
+        return tuple(found)
+
+    def rule_list(self, location: str) -> RuleList:
+        """The rules of a location ("" = global), an empty list when there are none."""
+        one = self.find.section(rewrite.rules_section(location), location)
+        return RuleList(location, (), not location) if one is None else rewrite.read_rules(one, location, self)
+
+    def rule(self, name: str, location: str = "") -> Rule:
+        """The rule of this name."""
+        section = rewrite.rules_section(location)
+        return rewrite.read_rule(self.item("rule", rule_place(name, location), section, "rule", location), self)
+
+    def rewrite_maps(self) -> tuple[RewriteMap, ...]:
+        """Every rewrite map, the server's first."""
+        return tuple(
+            rewrite.read_map(item, path, self)
+            for path, one in self._located(rewrite.MAPS)
+            for item in one.iterchildren("rewriteMap")
+        )
+
+    def rewrite_map(self, name: str, location: str = "") -> RewriteMap:
+        """The rewrite map of this name."""
+        found = self.item("rewrite map", map_place(name, location), rewrite.MAPS, "rewriteMap", location)
+        return rewrite.read_map(found, location, self)
+
+    # -- sites and pools ---------------------------------------------------------------------------------
+
+    def sites(self) -> tuple[Site, ...]:
+        """Every site, with effective values."""
+        return tuple(sites.read_site(one, one.getparent(), self) for one in self._items(sites.SITES, "site"))
+
+    def site(self, name: str) -> Site:
+        """The site of this name, with effective values."""
+        found = self.item("site", site_place(name), sites.SITES, "site")
+        return sites.read_site(found, found.getparent(), self)
+
+    def pools(self) -> tuple[ApplicationPool, ...]:
+        """Every pool, with effective values."""
+        return tuple(sites.read_pool(one, one.getparent(), self) for one in self._items(sites.POOLS, "add"))
+
+    def pool(self, name: str) -> ApplicationPool:
+        """The pool of this name, with effective values."""
+        found = self.item("application pool", pool_place(name), sites.POOLS, "add")
+        return sites.read_pool(found, found.getparent(), self)
+
+    def default_pool(self) -> ApplicationPool:
+        """What a pool with no setting of its own is like here."""
+        section = self.find.section(sites.POOLS)
+        return sites.read_pool(self.root.makeelement("add", {"name": ""}), section, self)
+
+    def default_site(self) -> Site:
+        """What a site with one bare application and folder is like here."""
+        bare = self.root.makeelement("site", {"name": ""})
+        bare.append(bare.makeelement("application", {"path": "/"}))
+        bare[0].append(bare.makeelement("virtualDirectory", {"path": "/"}))
+        return sites.read_site(bare, self.find.section(sites.SITES), self)
+
+    # -- places ------------------------------------------------------------------------------------------
+
+    def item(self, kind: str, place: Place, section: str, tag: str, location: str = "") -> Element:
+        """The element at a place; raises ``NoSuchObject`` naming those of its tag that are there."""
+        found = self.find.find(place)
+        if found is None:
+            key = place.steps[-1].key[0]
+            there = tuple(one.get(key[0], "") for one in self._items(section, tag, location))
+            raise NoSuchObject(kind, key[1], there, where=f"<location path='{location}'>" if location else "")
+        return found
+
+    def position(self, element: Element, attribute: str = "") -> tuple[int, int] | None:
+        """Line and column of the element, or of the value of one of its attributes; None for one not in the text."""
+        at = self.spans.start(element)
+        if at is None:
+            return None
+        found = self.spans.start_tag(element).attribute(attribute) if attribute else None
+        return self.source.line_column(found.start if found else at)
+
+    def fault(self, element: Element, message: str, attribute: str = "", *, hint: str = "") -> ConfigurationError:
+        """The error for something wrong at an element."""
+        line, column = self.position(element, attribute) or (None, None)
+        return ConfigurationError(
+            message, file=self.source.file, line=line, column=column, element=path_of(element), hint=hint
+        )
+
+    # -- private -----------------------------------------------------------------------------------------
+
+    def _items(self, section: str, tag: str, location: str = "") -> Iterator[Element]:
+        for one in self.find.sections(section, location):
+            yield from one.iterchildren(tag)
+
+    def _located(self, section: str) -> Iterable[tuple[str, Element]]:
+        for one in self.find.sections(section):
+            yield "", one
+        for path in dict.fromkeys(one.get("path", "") for one in self.root.iterchildren("location")):
+            if path not in ("", "."):
+                for one in self.find.sections(section, path):
+                    yield path, one
+
+
+# -- where the named things are ------------------------------------------------------------------------------
+
+
+def farm_place(name: str, *steps: Step) -> Place:
+    """A farm, or what lies below it."""
+    return Place(webfarms.SECTION, (Step("webFarm", (("name", name),)), *steps))
+
+
+def server_place(farm: str, address: str, *steps: Step) -> Place:
+    """A server of a farm, or what lies below it."""
+    return farm_place(farm, Step("server", (("address", address),)), *steps)
+
+
+def rule_place(name: str, location: str = "", *steps: Step) -> Place:
+    """A rule, or what lies below it."""
+    return Place(rewrite.rules_section(location), (Step("rule", (("name", name),)), *steps), location)
+
+
+def map_place(name: str, location: str = "", *steps: Step) -> Place:
+    """A rewrite map, or what lies below it."""
+    return Place(rewrite.MAPS, (Step("rewriteMap", (("name", name),)), *steps), location)
+
+
+def site_place(name: str, *steps: Step) -> Place:
+    """A site, or what lies below it."""
+    return Place(sites.SITES, (Step("site", (("name", name),)), *steps))
+
+
+def application_place(site: str, path: str, *steps: Step) -> Place:
+    """An application of a site, or what lies below it."""
+    return site_place(site, Step("application", (("path", path),)), *steps)
+
+
+def pool_place(name: str, *steps: Step) -> Place:
+    """A pool, or what lies below it."""
+    return Place(sites.POOLS, (Step("add", (("name", name),)), *steps))

@@ -1,0 +1,130 @@
+"""The schema's types between text and Python: bool, int, timeSpan, enum, flags, string; and their ranges."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from arr_bluegreen.webfarm.change import Value
+
+
+class Kind(Enum):
+    """The types of IIS_schema.xml that our attributes have."""
+
+    BOOL = "true or false"
+    UINT = "a whole number, 0 or more"
+    INT = "a whole number"
+    TIME_SPAN = "a time span (hh:mm:ss)"
+    STRING = "text"
+    ENUM = "one of"
+    FLAGS = "a comma-separated list of"
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A kind with its bounds: ``low``/``high`` in units (seconds for time spans), ``step`` the grain of a time span,
+    ``exclude`` turns the range inside out, ``names`` are those of an enum or of flags."""
+
+    kind: Kind
+    low: int | None = None
+    high: int | None = None
+    step: int = 0
+    exclude: bool = False
+    names: tuple[str, ...] = ()
+    non_empty: bool = False
+
+    def allowed(self) -> str:
+        """What may stand there, for people."""
+        if self.names:
+            return f"{self.kind.value} {', '.join(self.names)}"
+        unit = " s" if self.kind is Kind.TIME_SPAN else ""
+        if self.low is not None and self.high is not None:
+            verb = "but not" if self.exclude else "from"
+            grain = f" in steps of {self.step} s" if self.step > 1 else ""
+            return f"{self.kind.value} {verb} {self.low} to {self.high}{unit}{grain}"
+        return "text that is not empty" if self.non_empty else self.kind.value
+
+
+def read_value(text: str, of: Type) -> Value:
+    """The value that ``text`` stands for, its range not judged (IIS's business); ValueError if it stands for none."""
+    match of.kind:
+        case Kind.BOOL:
+            return _BOOLS[text.lower()] if text.lower() in _BOOLS else _refuse(text, of)
+        case Kind.UINT | Kind.INT:
+            return int(text) if _WHOLE[of.kind].fullmatch(text) else _refuse(text, of)
+        case Kind.TIME_SPAN:
+            return _read_time_span(text, of)
+        case Kind.ENUM:
+            return _spelled(text, of)
+        case Kind.FLAGS:
+            return ", ".join(_spelled(one.strip(), of) for one in text.split(",")) if text.strip() else ""
+        case Kind.STRING:
+            return text
+
+
+def write_value(value: Value, of: Type) -> str:
+    """The text IIS would write for ``value``; ValueError when the type or its range does not allow it."""
+    match of.kind, value:
+        case Kind.BOOL, bool():
+            return "true" if value else "false"
+        case ((Kind.UINT | Kind.INT), int()) if not isinstance(value, bool):
+            _check_range(value, value, of)
+            return str(value) if of.kind is Kind.INT or value >= 0 else _refuse(str(value), of)
+        case Kind.TIME_SPAN, timedelta():
+            _check_range(value.total_seconds(), value, of)
+            return write_time_span(value)
+        case ((Kind.ENUM | Kind.FLAGS | Kind.STRING), str()):
+            if of.non_empty and not value:
+                _refuse(value, of)
+            return str(read_value(value, of))
+        case _:
+            return _refuse(str(value), of)
+
+
+def write_time_span(value: timedelta) -> str:
+    """``hh:mm:ss``, hours beyond 24 and all, with a fraction when there is one (arr.md 1.2, reading notes)."""
+    whole, rest = divmod(value, timedelta(seconds=1))
+    hours, seconds = divmod(whole, 3600)
+    text = f"{hours:02}:{seconds // 60:02}:{seconds % 60:02}"
+    fraction = f"{rest.microseconds:06}".rstrip("0")
+    return f"{text}.{fraction}" if fraction else text
+
+
+# -- private ---------------------------------------------------------------------------------------------
+
+_BOOLS = {"true": True, "false": False}
+_WHOLE = {Kind.UINT: re.compile(r"[0-9]{1,20}"), Kind.INT: re.compile(r"-?[0-9]{1,20}")}
+_TIME_SPAN = re.compile(r"(?:(\d{1,8})\.)?(\d{1,9}):([0-5]?\d):([0-5]?\d)(?:\.(\d{1,7}))?")
+
+
+def _read_time_span(text: str, of: Type) -> timedelta:
+    found = _TIME_SPAN.fullmatch(text)
+    if not found:
+        _refuse(text, of)
+    assert found  # _refuse never returns
+    days, hours, minutes, seconds = (int(one or 0) for one in found.groups()[:4])
+    microseconds = int((found[5] or "").ljust(6, "0")[:6])
+    try:
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, microseconds=microseconds)
+    except OverflowError:
+        return timedelta(seconds=float(_refuse(text, of)))
+
+
+def _spelled(text: str, of: Type) -> str:
+    for name in of.names:
+        if name.lower() == text.lower():
+            return name
+    return _refuse(text, of)
+
+
+def _check_range(number: float, value: Value, of: Type) -> None:
+    if of.low is not None and of.high is not None and (of.low <= number <= of.high) is of.exclude:
+        _refuse(str(value), of)
+    if of.step and number % of.step:
+        _refuse(str(value), of)
+
+
+def _refuse(text: str, of: Type) -> str:
+    raise ValueError(f"'{text}' is not allowed; allowed: {of.allowed()}")

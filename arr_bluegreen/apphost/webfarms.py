@@ -1,0 +1,47 @@
+"""``webFarms`` and ``system.webServer/proxy`` as words (arr.md 1.1 to 1.3)."""
+
+from __future__ import annotations
+
+from arr_bluegreen.apphost.find import below
+from arr_bluegreen.apphost.tree import Element
+from arr_bluegreen.apphost.words import Faults, read_word
+from arr_bluegreen.webfarm.farm import AffinityHost, Proxy, Server, WebFarm
+
+SECTION = "webFarms"
+PROXY_SECTION = "system.webServer/proxy"
+
+
+def read_farm(element: Element, faults: Faults) -> WebFarm:
+    """The farm with its servers and its host-name affinity."""
+    more: dict[str, tuple[AffinityHost, ...]] = {}
+    hosts = tuple(_read_host(one, faults) for one in below(element, ("applicationRequestRouting", "affinity", "host")))
+    if hosts:
+        more["affinity.hosts"] = hosts
+    _need(element, "name", faults)
+    servers = tuple(read_server(one, faults) for one in element.iterchildren("server"))
+    return read_word(WebFarm, element, faults, {"servers": servers, **more})
+
+
+def read_server(element: Element, faults: Faults) -> Server:
+    """One server of a farm."""
+    _need(element, "address", faults)
+    return read_word(Server, element, faults, {})
+
+
+def read_proxy(element: Element, faults: Faults) -> Proxy:
+    """The server-wide proxy settings."""
+    return read_word(Proxy, element, faults, {})
+
+
+# -- private ---------------------------------------------------------------------------------------------
+
+
+def _need(element: Element, key: str, faults: Faults) -> None:
+    if key not in element.attrib:
+        raise faults.fault(element, f"has no {key}, its key", hint="IIS refuses the whole file for that.")
+
+
+def _read_host(element: Element, faults: Faults) -> AffinityHost:
+    _need(element, "name", faults)
+    equivalent = tuple(one.get("name", "") for one in element.iterchildren("equivalentHost"))
+    return read_word(AffinityHost, element, faults, {"equivalent_hosts": equivalent})
