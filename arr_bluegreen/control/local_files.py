@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import platformdirs
 from filelock import FileLock, Timeout
 
 from arr_bluegreen.control import hosts_file, safe_extract
@@ -191,6 +193,32 @@ class LocalRecords:
                     yield place
             except Timeout as error:
                 raise LockedError(f"{place} is held by another command", hint="Try again.") from error
+
+
+def state_folder() -> Path:
+    """Where this command keeps its own state: ``$ARR_BLUEGREEN_STATE_DIR``, else the user's folder for such things."""
+    named = os.environ.get("ARR_BLUEGREEN_STATE_DIR")
+    return Path(named) if named else Path(platformdirs.user_state_dir("arr-bluegreen", appauthor=False))
+
+
+def file_records(file: Path, farm: str) -> LocalRecords:
+    """The records of a farm in a file that stands alone: in ``records`` beside the journal, told by the file's path."""
+    told = hashlib.sha256(os.path.normcase(file.absolute()).encode()).hexdigest()[:16]
+    return LocalRecords(state_folder() / "records" / told / folder_name(farm))
+
+
+def machine_records(farm: str) -> LocalRecords:
+    """The records of a farm on this machine: ``%ProgramData%\\arr-bluegreen\\<farm>``, else in the state folder."""
+    program_data = os.environ.get("PROGRAMDATA")
+    base = Path(program_data, "arr-bluegreen") if program_data else state_folder() / "records" / "local"
+    return LocalRecords(base / folder_name(farm))
+
+
+def folder_name(farm: str) -> str:
+    """A farm's name as a folder's, case folded as IIS does; what Windows does not take is written as ``=XX``."""
+    plain = "".join(one if one.isalnum() or one in "-_. " else f"={ord(one):02X}" for one in farm.casefold())
+    kept = plain.rstrip(". ")
+    return kept + "".join(f"={ord(one):02X}" for one in plain[len(kept) :])
 
 
 def write_whole(place: Path, data: bytes, like: Path | None = None) -> None:

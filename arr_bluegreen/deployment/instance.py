@@ -205,7 +205,7 @@ def _as_adopted(
     if wish.http_port not in ports:
         listed = ", ".join(str(one) for one in ports) or "none"
         raise RefusedError(
-            f"site '{site.name}' was made elsewhere and has no http binding on port {wish.http_port} (it has: {listed})",
+            f"site '{site.name}' was made elsewhere and has no http binding on port {wish.http_port} (has: {listed})",
             hint="Give it the slot's port, or the slot its port.",
         )
     return wish, tuple(notes)
@@ -229,8 +229,7 @@ def _refuse_taken_binding(wish: InstanceWish, configuration: Configuration) -> N
 def _record(
     wish: InstanceWish, site: Site | None, configuration: Configuration, owned: Owned, now: datetime
 ) -> Instance:
-    had = owned.of(wish.slot)
-    same = had if had is not None and had.site.casefold() == wish.site.casefold() else None
+    same = owned.of(wish.slot, wish.site)
 
     def origin(recorded: Origin | None, there: bool) -> Origin:
         return recorded or (Origin.ADOPTED if there else Origin.MADE)

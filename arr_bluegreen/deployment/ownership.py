@@ -78,23 +78,25 @@ class Owned:
     folders: tuple[Folder, ...] = ()
     highest_site_id: int = 0
 
-    def of(self, slot: str) -> Instance | None:
-        """The instance of this slot (without case), None when nothing is recorded."""
-        return next((one for one in self.instances if one.slot.casefold() == slot.casefold()), None)
+    def of(self, slot: str, site: str = "") -> Instance | None:
+        """The instance of this slot (of this site, if named), without case; None when nothing is recorded."""
+        mine = (one for one in self.instances if one.slot.casefold() == slot.casefold())
+        return next((one for one in mine if not site or one.site.casefold() == site.casefold()), None)
 
     def owner_of_site(self, site: str) -> Instance | None:
         """The instance whose site this is (without case)."""
         return next((one for one in self.instances if one.site.casefold() == site.casefold()), None)
 
     def with_instance(self, instance: Instance) -> Owned:
-        """The same with this instance recorded in place of the one its slot had."""
-        others = tuple(one for one in self.instances if one.slot.casefold() != instance.slot.casefold())
+        """The same with this instance recorded, in place of the one of its slot and site."""
+        others = self.without(instance.slot, instance.site).instances
         highest = max(self.highest_site_id, instance.site_id)
         return replace(self, instances=(*others, instance), highest_site_id=highest)
 
-    def without(self, slot: str) -> Owned:
-        """The same with nothing recorded of this slot."""
-        kept = tuple(one for one in self.instances if one.slot.casefold() != slot.casefold())
+    def without(self, slot: str, site: str) -> Owned:
+        """The same with nothing recorded of this slot's site."""
+        key = (slot.casefold(), site.casefold())
+        kept = tuple(one for one in self.instances if (one.slot.casefold(), one.site.casefold()) != key)
         return replace(self, instances=kept)
 
     def with_folder(self, folder: Folder) -> Owned:

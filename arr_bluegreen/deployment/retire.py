@@ -1,0 +1,268 @@
+"""What may be retired, and why the rest may not. Pure: records and what was seen in, a plan of acts with reasons out.
+
+Never: what is live, the previous instance (the way back), a pool that also serves others, and anything that was neither
+made nor adopted by us. The next older ones are stopped and kept for N releases, those beyond are removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from arr_bluegreen.control.interface import Configuration
+from arr_bluegreen.deployment.instance import find_pool, find_site, sites_of_pool
+from arr_bluegreen.deployment.ownership import Folder, Instance, Origin, Owned
+from arr_bluegreen.errors import NoSuchObject, RefusedError
+from arr_bluegreen.webfarm.change import (
+    ConfigChange,
+    RemoveLocation,
+    RemovePool,
+    RemoveServer,
+    RemoveSite,
+    SetPool,
+    SetServer,
+    SetSite,
+    settings,
+)
+
+# -- acts --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Site and pool stop for good, over a reboot too (arr.md hazard 15), and the server is ``enabled=false``."""
+
+    instance: Instance
+    changes: tuple[ConfigChange, ...]
+    stops_pool: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """The instance goes, in one commit; then its folder (when we made it), alias, port and record."""
+
+    instance: Instance
+    changes: tuple[ConfigChange, ...]
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFolder:
+    """A release folder that nothing serves from any more goes."""
+
+    folder: Folder
+
+
+Act = Stop | Remove | RemoveFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing on the machine: what is done with it (None: it is left alone) and why."""
+
+    name: str
+    act: Act | None
+    reason: str
+
+    @property
+    def verb(self) -> str:
+        """``stop``, ``remove``, ``remove folder`` or ``leave``."""
+        match self.act:
+            case None:
+                return "leave"
+            case Stop():
+                return "stop"
+            case Remove():
+                return "remove"
+            case RemoveFolder():
+                return "remove folder"
+
+
+@dataclass(frozen=True, slots=True)
+class RetirePlan:
+    """Everything looked at, in the order of acting; ``acts`` are those that do something."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """What is to be done, in order."""
+        return tuple(one.act for one in self.items if one.act is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What stays: ``live`` and ``previous`` slots, and ``keep`` older releases in all, the previous one among them.
+
+    ``stop`` says whether kept ones beyond the previous are stopped. A slot of ``fixed`` is part of a pair and stays.
+    """
+
+    live: str
+    previous: str = ""
+    keep: int = 1
+    stop: bool = True
+    fixed: tuple[str, ...] = ()
+
+
+# -- the plan ------------------------------------------------------------------------------------------------
+
+
+def plan_retire(
+    farm: str,
+    owned: Owned,
+    configuration: Configuration,
+    retention: Retention,
+    in_service: Collection[str],
+    named: str = "",
+) -> RetirePlan:
+    """What is stopped, removed and left alone, with the reason for each.
+
+    ``in_service`` are the farm addresses that get requests on any ARR machine. ``named`` retires that one slot at
+    once, whatever ``keep`` says. Raises ``NoSuchObject`` for a name nothing is recorded of, ``RefusedError`` with
+    the reason when the named one must stay.
+    """
+    if named and owned.of(named) is None:
+        raise NoSuchObject("instance", named, tuple(one.slot for one in owned.instances), where="our records")
+    older = sorted(owned.instances, key=lambda one: one.since, reverse=True)
+    room = max(1, retention.keep) - (1 if retention.previous else 0)
+    items: list[Item] = []
+    for one in older:
+        reason = _must_stay(one, retention, in_service, owned, configuration)
+        if named:
+            items += _named(one, named, reason, farm, configuration)
+        elif reason:
+            items.append(Item(one.slot, None, reason))
+        elif room > 0:
+            room -= 1
+            items.append(_kept(one, retention, farm, configuration))
+        else:
+            items.append(Item(one.slot, _remove(one, farm, configuration), f"older than the {retention.keep} kept"))
+    gone = {item.act.instance.slot for item in items if isinstance(item.act, Remove)}
+    removed = {item.act.folder.casefold() for item in items if isinstance(item.act, Remove)}
+    left = [one for one in owned.folders if one.path.casefold() not in removed]
+    items += [] if named else [_folder(one, owned, configuration, gone) for one in left]
+    return RetirePlan((*sorted(items, key=_acting_order), *_others(farm, owned, configuration)))
+
+
+def clear(instance: Instance, farm: str, configuration: Configuration) -> Remove:
+    """How an instance that never went live goes: what ``deploy abort`` and a failed first deployment need."""
+    return _remove(instance, farm, configuration)
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+def _must_stay(
+    one: Instance, retention: Retention, in_service: Collection[str], owned: Owned, configuration: Configuration
+) -> str:
+    slot = one.slot.casefold()
+    if slot == retention.live.casefold():
+        return "it is live"
+    if one.address.casefold() in {address.casefold() for address in in_service}:
+        return f"{one.address} is in service"
+    if slot == retention.previous.casefold():
+        return "it is the previous one, the way back"
+    if slot in {name.casefold() for name in retention.fixed}:
+        return "it is one of the fixed pair"
+    site = find_site(configuration, one.site)
+    if site is not None and one.site_id and site.id != one.site_id:
+        return f"site '{one.site}' has id {site.id} and not {one.site_id} as recorded: somebody made it anew"
+    return ""
+
+
+def _named(one: Instance, named: str, reason: str, farm: str, configuration: Configuration) -> list[Item]:
+    if one.slot.casefold() != named.casefold():
+        return []
+    if reason:
+        raise RefusedError(f"'{one.slot}' is not retired: {reason}")
+    return [Item(one.slot, _remove(one, farm, configuration), "it was named")]
+
+
+def _kept(one: Instance, retention: Retention, farm: str, configuration: Configuration) -> Item:
+    if not retention.stop:
+        return Item(one.slot, None, f"one of the {retention.keep} kept")
+    act = _stop(one, farm, configuration)
+    if one.stopped is not None and not act.changes:
+        return Item(one.slot, None, f"one of the {retention.keep} kept; stopped since {one.stopped:%Y-%m-%d %H:%M}")
+    return Item(one.slot, act, f"one of the {retention.keep} kept, and no longer needed running")
+
+
+def _stop(one: Instance, farm: str, configuration: Configuration) -> Stop:
+    changes: list[ConfigChange] = []
+    server = configuration.farm(farm).server(one.address) if _has_farm(farm, configuration) else None
+    if server is not None and server.enabled:
+        changes.append(SetServer(farm, server.address, settings(enabled=False)))
+    site = find_site(configuration, one.site)
+    if site is not None and site.server_auto_start:
+        changes.append(SetSite(site.name, settings(server_auto_start=False)))
+    pool = find_pool(configuration, one.pool)
+    own = pool is not None and not _sharers(one, configuration)
+    if pool is not None and own and pool.auto_start:
+        changes.append(SetPool(pool.name, settings(auto_start=False)))
+    return Stop(one, tuple(changes), stops_pool=own)
+
+
+def _remove(one: Instance, farm: str, configuration: Configuration) -> Remove:
+    changes: list[ConfigChange] = []
+    if _has_farm(farm, configuration) and configuration.farm(farm).server(one.address) is not None:
+        changes.append(RemoveServer(farm, one.address))
+    if find_site(configuration, one.site) is not None:
+        changes += [RemoveSite(one.site), RemoveLocation(one.site)]
+    if find_pool(configuration, one.pool) is not None and not _sharers(one, configuration):
+        changes.append(RemovePool(one.pool))
+    ours = one.folder_origin is Origin.MADE and not _serving(one.path, configuration, besides=one.site)
+    return Remove(one, tuple(changes), one.path if ours else "")
+
+
+def _sharers(one: Instance, configuration: Configuration) -> Sequence[str]:
+    return [name for name in sites_of_pool(configuration, one.pool) if name.casefold() != one.site.casefold()]
+
+
+def _has_farm(farm: str, configuration: Configuration) -> bool:
+    return any(one.name.casefold() == farm.casefold() for one in configuration.farms)
+
+
+def _serving(path: str, configuration: Configuration, besides: str = "") -> str:
+    """The site that serves from this folder or below (or whose folder it lies in), "" when none does."""
+    mine = _slashed(path)
+    for site in configuration.sites:
+        for application in site.applications if site.name.casefold() != besides.casefold() else ():
+            for one in application.virtual_directories:
+                theirs = _slashed(one.physical_path)
+                if one.physical_path and (theirs.startswith(mine) or mine.startswith(theirs)):
+                    return site.name
+    return ""
+
+
+def _slashed(path: str) -> str:
+    return path.replace("/", "\\").rstrip("\\").casefold() + "\\"
+
+
+def _folder(one: Folder, owned: Owned, configuration: Configuration, gone: Collection[str]) -> Item:
+    kept = [i for i in owned.instances if i.slot not in gone and _slashed(i.path) == _slashed(one.path)]
+    site = next((i.site for i in kept), "") or _serving(one.path, configuration)
+    if site:
+        return Item(one.path, None, f"site '{site}' serves from it")
+    return Item(one.path, RemoveFolder(one), f"no site serves from it any more (release {one.release or 'unknown'})")
+
+
+def _others(farm: str, owned: Owned, configuration: Configuration) -> tuple[Item, ...]:
+    """What looks like the farm's and no record names: told, and left alone."""
+    if not _has_farm(farm, configuration):
+        return ()
+    known = {one.address.casefold() for one in owned.instances}
+    strangers = (one for one in configuration.farm(farm).servers if one.address.casefold() not in known)
+    reason = "neither made nor adopted by us"
+    return tuple(Item(f"server {one.address} of farm '{farm}'", None, reason) for one in strangers)
+
+
+def _acting_order(item: Item) -> int:
+    match item.act:
+        case Stop():
+            return 0
+        case Remove():
+            return 1
+        case RemoveFolder():
+            return 2
+        case None:
+            return 3

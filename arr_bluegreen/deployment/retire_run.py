@@ -1,0 +1,179 @@
+"""A retire plan carried out on one machine, each act so that it can be cut off anywhere and done again.
+
+Before anything is stopped: out of service on every ARR machine, and its requests in flight seen to be zero (arr.md 6).
+What nobody can tell is unknown and waited for, never taken for zero. The record of a thing is forgotten last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Literal, assert_never
+
+from arr_bluegreen.control.interface import Clock, FarmControl, Machine, RecordStore
+from arr_bluegreen.deployment.aliases import remove_alias
+from arr_bluegreen.deployment.ownership import Instance, change_owned
+from arr_bluegreen.deployment.ports import free_port
+from arr_bluegreen.deployment.retire import Act, Remove, RemoveFolder, RetirePlan, Stop
+from arr_bluegreen.errors import NoSuchObject, RefusedError, WaitRanOutError
+from arr_bluegreen.webfarm import PoolStatus, receives_new
+from arr_bluegreen.webfarm.change import RemovePool
+
+
+@dataclass(frozen=True, slots=True)
+class RetireLimits:
+    """How long requests are waited for, and worker processes to end; what ``then``: fail, or cut requests off."""
+
+    within: timedelta = timedelta(seconds=60)
+    workers_within: timedelta = timedelta(seconds=120)
+    quiet: timedelta = timedelta(seconds=2)
+    every: timedelta = timedelta(seconds=0.5)
+    then: Literal["fail", "cut"] = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class RetireHands:
+    """One machine, the farm on every ARR machine (``fronts``), the farm's records and the machine's port records."""
+
+    farm: str
+    machine: Machine
+    fronts: Sequence[FarmControl]
+    records: RecordStore
+    port_records: RecordStore
+    clock: Clock
+    limits: RetireLimits = field(default_factory=RetireLimits)
+    say: Callable[[str], None] = lambda text: None
+
+
+def perform_retire(plan: RetirePlan, hands: RetireHands) -> None:
+    """Every act of the plan, in order.
+
+    Raises ``RefusedError`` for what turns out to be in service, ``WaitRanOutError`` when requests or worker processes
+    do not end in time (with ``then="fail"``); what was done by then stays done, and the next retire goes on.
+    """
+    for act in plan.acts:
+        perform_act(act, hands)
+
+
+def perform_act(act: Act, hands: RetireHands) -> None:
+    """One act of a plan; see ``perform_retire``."""
+    match act:
+        case Stop(instance, changes, stops_pool):
+            _finish(instance, hands)
+            hands.machine.config.apply(changes)
+            _stop(instance, stops_pool, hands)
+            stopped = replace(instance, stopped=hands.clock.now())
+            change_owned(hands.records, lambda owned: owned.with_instance(stopped))
+        case Remove():
+            _remove(act, hands)
+        case RemoveFolder(folder):
+            hands.machine.files.delete_folder(folder.path)
+            change_owned(hands.records, lambda owned: owned.without_folder(folder.path))
+        case _:
+            assert_never(act)
+
+
+def in_flight(instance: Instance, hands: RetireHands) -> int | None:
+    """Requests of the instance as seen now: the most any witness tells, None when no witness knows.
+
+    Witnesses: ARR's counters (WebSockets too) on every ARR machine, and the pool's own requests where Request
+    Monitor is there; a pool without worker process has none.
+    """
+    told: list[int] = []
+    for front in hands.fronts:
+        seen = front.status().server(instance.address)
+        counts = (seen.current_requests, seen.current_web_socket_requests)
+        if all(one is not None for one in counts):
+            told.append(sum(one for one in counts if one is not None))
+        elif any(one is not None and one > 0 for one in counts):
+            told.append(1)
+    pools = _pool(instance, hands)
+    if pools is not None:
+        told += [0] if not pools.workers else [pools.requests] if pools.requests is not None else []
+    return max(told, default=None)
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+def _finish(instance: Instance, hands: RetireHands) -> None:
+    """Wait until the instance's requests are zero for the quiet time; it must be out of service all the while."""
+    limits, clock = hands.limits, hands.clock
+    begun = clock.monotonic()
+    zero_since: float | None = None
+    while True:
+        _refuse_in_service(instance, hands)
+        count = in_flight(instance, hands)
+        now = clock.monotonic()
+        zero_since = None if count != 0 else now if zero_since is None else zero_since
+        if zero_since is not None and now - zero_since >= limits.quiet.total_seconds():
+            return
+        if now - begun >= limits.within.total_seconds():
+            _ran_out(instance, count, hands)
+            return
+        clock.sleep(limits.every.total_seconds())
+
+
+def _ran_out(instance: Instance, count: int | None, hands: RetireHands) -> None:
+    what = "requests nobody can count" if count is None else f"{count} requests in flight"
+    if hands.limits.then == "fail":
+        raise WaitRanOutError(
+            f"'{instance.slot}' still has {what} after {hands.limits.within.total_seconds():g} s",
+            hint="It was not stopped. Retire again later.",
+        )
+    hands.say(f"'{instance.slot}' is stopped with {what}")
+
+
+def _refuse_in_service(instance: Instance, hands: RetireHands) -> None:
+    for front in hands.fronts:
+        status = front.status()
+        server = status.farm.server(instance.address)
+        if server is not None and receives_new(server, status):
+            raise RefusedError(
+                f"'{instance.slot}' ({server.address}) is in service on {status.machine}",
+                hint="Drain it first: deploy switch-back or server unavailable.",
+            )
+
+
+def _stop(instance: Instance, stops_pool: bool, hands: RetireHands) -> None:
+    sites = hands.machine.sites
+    if any(one.name.casefold() == instance.site.casefold() for one in sites.sites()):
+        sites.stop_site(instance.site)
+    if stops_pool and _pool(instance, hands) is not None:
+        sites.stop_pool(instance.pool)
+        _workers_gone(instance, hands)
+
+
+def _workers_gone(instance: Instance, hands: RetireHands) -> None:
+    begun = hands.clock.monotonic()
+    while (pool := _pool(instance, hands)) is not None and pool.workers:
+        if hands.clock.monotonic() - begun >= hands.limits.workers_within.total_seconds():
+            pids = ", ".join(str(one.pid) for one in pool.workers)
+            raise WaitRanOutError(
+                f"worker process {pids} of pool '{instance.pool}' does not end", hint="Retire again later."
+            )
+        hands.clock.sleep(hands.limits.every.total_seconds())
+
+
+def _pool(instance: Instance, hands: RetireHands) -> PoolStatus | None:
+    try:
+        pools = hands.machine.sites.pools([instance.pool])
+    except NoSuchObject:
+        return None
+    return next((one for one in pools if one.name.casefold() == instance.pool.casefold()), None)
+
+
+def _remove(act: Remove, hands: RetireHands) -> None:
+    instance = act.instance
+    _finish(instance, hands)
+    own_pool = any(isinstance(one, RemovePool) for one in act.changes)
+    _stop(instance, own_pool, hands)
+    hands.machine.config.apply(act.changes)
+    if act.folder:
+        hands.machine.files.delete_folder(act.folder)
+        change_owned(hands.records, lambda owned: owned.without_folder(act.folder))
+    if instance.alias:
+        remove_alias(hands.machine.files, hands.farm, instance.alias)
+    free_port(hands.port_records, f"{hands.farm}/{instance.slot}", hands.clock.now())
+    change_owned(hands.records, lambda owned: owned.without(instance.slot, instance.site))
