@@ -7,7 +7,7 @@ keep to the syntax of 3.6 (no match, no walrus, no ``from __future__ import anno
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - the check is the point: an older Python must get one clear line
-    sys.exit("This needs Python 3.11 or newer; this is Python %d.%d (%s)." % (sys.version_info[:2] + (sys.executable,)))
+    sys.exit(f"This needs Python 3.11 or newer; this is {sys.version.split()[0]} ({sys.executable}).")
 
 import contextlib
 import hashlib
@@ -28,11 +28,11 @@ HOLDS = {"demo": ("demo", "test"), "test": ("test",)}  # which sets of requireme
 def run_in_checkout(
     requirements: str, command: Sequence[str], environment: "Mapping[str, str] | None" = None
 ) -> NoReturn:
-    """Run ``python *command`` with ``scripts/requirements-<requirements>.txt`` installed, and end with its exit code."""
+    """Run ``python *command`` with ``scripts/requirements-<requirements>.txt`` installed; end as it ends."""
     try:
         python = ready(requirements)
     except SetUpError as error:
-        sys.exit("Set-up failed: %s" % error)
+        sys.exit(f"Set-up failed: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
     become([str(python), *command], {**os.environ, **(environment or {})})
@@ -83,7 +83,7 @@ def _stamped(name: str) -> bool:
 
 
 def _stamp_file(name: str) -> Path:
-    return VENV / ("ready-%s.json" % name)
+    return VENV / f"ready-{name}.json"
 
 
 def _stamp(name: str) -> str:
@@ -98,7 +98,7 @@ def _stamp(name: str) -> str:
 
 
 def _requirements_file(name: str) -> Path:
-    return CHECKOUT / "scripts" / ("requirements-%s.txt" % name)
+    return CHECKOUT / "scripts" / f"requirements-{name}.txt"
 
 
 def _install(requirements: str) -> None:
@@ -107,14 +107,14 @@ def _install(requirements: str) -> None:
     for name in HOLDS:
         if name not in started_from:
             _stamp_file(name).unlink(missing_ok=True)
-    _say("Setting up .venv for '%s' (once; about half a minute) ..." % requirements)
+    _say(f"Setting up .venv for '{requirements}' (once; about half a minute) ...")
     if not (started_from and python_of(VENV).exists()):
         _make_venv()
     _pip_install(requirements)
     _put_package_in()
     temporary = VENV / "ready.new"
     temporary.write_text(_stamp(requirements), encoding="utf-8")
-    os.replace(str(temporary), str(_stamp_file(requirements)))
+    temporary.replace(_stamp_file(requirements))
 
 
 def _make_venv() -> None:
@@ -122,15 +122,15 @@ def _make_venv() -> None:
         import ensurepip
         import venv
     except ImportError:
-        hint = "On Debian and Ubuntu: apt install python%d.%d-venv." % sys.version_info[:2]
-        raise SetUpError("this Python has no venv module (or no ensurepip). " + hint) from None
+        hint = f"On Debian and Ubuntu: apt install python3.{sys.version_info[1]}-venv."
+        raise SetUpError(f"this Python has no venv module (or no ensurepip). {hint}") from None
     del ensurepip  # only asked whether it is there
     try:
         if VENV.exists():
             shutil.rmtree(str(VENV))
         venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(str(VENV))
     except (OSError, subprocess.CalledProcessError) as error:
-        raise SetUpError("no virtual environment could be made in %s: %s" % (VENV, _last_line(error))) from None
+        raise SetUpError(f"no virtual environment could be made in {VENV}: {_last_line(error)}") from None
 
 
 def _pip_install(requirements: str) -> None:
@@ -140,10 +140,9 @@ def _pip_install(requirements: str) -> None:
     plain = {key: value for key, value in os.environ.items() if key not in ("PIP_USER", "PIP_TARGET", "PIP_PREFIX")}
     done = subprocess.run(command, env=plain, capture_output=True, text=True, errors="replace")
     if done.returncode:
-        _say(done.stderr.rstrip())
-        reason = ([line for line in done.stderr.splitlines() if line.startswith("ERROR:")] or ["ERROR: it ended early"])[-1]
-        file = _requirements_file(requirements).name
-        raise SetUpError("pip could not install scripts/%s (no network?): %s" % (file, reason[len("ERROR: ") :]))
+        errors = [line[len("ERROR: ") :] for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+        reason = errors[-1] if errors else f"it ended with {done.returncode}"
+        raise SetUpError(f"pip could not install scripts/requirements-{requirements}.txt (no network?): {reason}")
 
 
 def _put_package_in() -> None:
@@ -158,7 +157,7 @@ def _put_package_in() -> None:
         return
     script = scripts / "arr-bluegreen"
     # sh starts Python, so that spaces and any length of the path do (a #! line takes neither)
-    head = "#!/bin/sh\n'''exec' \"%s\" \"$0\" \"$@\"\n' '''\n" % python_of(VENV)
+    head = f"#!/bin/sh\n'''exec' \"{python_of(VENV)}\" \"$0\" \"$@\"\n' '''\n"
     body = "import sys\nfrom arr_bluegreen.__main__ import main\nsys.exit(main())\n"
     script.write_text(head + body, encoding="utf-8")
     script.chmod(0o755)
@@ -167,8 +166,8 @@ def _put_package_in() -> None:
 @contextlib.contextmanager
 def _only_one() -> Iterator[None]:
     """Two first starts at once (demo and test in two windows): the second waits for the first."""
-    with open(str(CHECKOUT / ".venv.lock"), "a+b") as file:
-        if os.name == "nt":
+    with (CHECKOUT / ".venv.lock").open("a+b") as file:
+        if sys.platform == "win32":
             import msvcrt
 
             file.seek(0)

@@ -1,4 +1,4 @@
-"""The measurements, from nothing: ``python scripts/bench.py [NAME] [--json]``. They lie in ``scripts/bench/NAME.py``."""
+"""The measurements, from nothing: ``python scripts/bench.py [NAME] [--json]``; they lie in ``scripts/bench/``."""
 
 import os
 import sys

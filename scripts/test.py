@@ -1,4 +1,4 @@
-"""The test suite, from nothing: ``python scripts/test.py [--long] [pytest arguments]``. Under 5 minutes without --long."""
+"""The test suite, from nothing: ``python scripts/test.py [--long] [pytest arguments]``; short without --long."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""``python -m bench [NAME ...] [--json]``: runs the measurements and shows them as a table or as one flat JSON object."""
+"""``python -m bench [NAME ...] [--json]``: runs the measurements; a table, or one flat JSON object."""
 
 from __future__ import annotations
 

@@ -40,9 +40,7 @@ def alternating(
     return {name: _middle(samples) for name, samples in taken.items()}
 
 
-def run_once(
-    command: Sequence[str], *, cwd: str | Path | None = None, env: Mapping[str, str] | None = None
-) -> Sample:
+def run_once(command: Sequence[str], *, cwd: str | Path | None = None, env: Mapping[str, str] | None = None) -> Sample:
     """One fresh process, its time from start to end and its peak memory."""
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -72,7 +70,7 @@ def _middle(samples: Sequence[Sample]) -> Sample:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> float | None:
-    """Waits; the child's own peak, which the process's parent alone may ask for. Keep the parent small: a child starts as its copy."""
+    """Waits, and answers the child's own peak. Keep the asking process small: a child starts as its copy."""
     if sys.platform == "win32":
         process.wait()
         return None
