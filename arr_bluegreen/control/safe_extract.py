@@ -24,13 +24,14 @@ _CHUNK = 1 << 20
 def digest_of(files: Iterator[tuple[str, int, str]]) -> FolderDigest:
     """Count, bytes and digest of files told as (name with ``/``, bytes, sha256 hex of the content), in any order.
 
-    The digest is the sha256 of one line per file, ``NAME\\0BYTES\\0SHA256\\n`` in UTF-8, sorted by the names' bytes.
+    The digest is the sha256 of ``NAME\\nSHA256\\n`` for every file, in UTF-8, names in ordinal order as .NET has it
+    (by UTF-16 units); ``folder.ps1`` makes the same.
     """
-    lines = sorted((name.encode("utf-8", "surrogatepass"), size, digest) for name, size, digest in files)
+    lines = sorted((name.encode("utf-16-be", "surrogatepass"), name, size, digest) for name, size, digest in files)
     whole = hashlib.sha256()
-    for name, size, digest in lines:
-        whole.update(b"%s\0%d\0%s\n" % (name, size, digest.encode()))
-    return FolderDigest(len(lines), sum(size for _, size, _ in lines), whole.hexdigest())
+    for _, name, _, digest in lines:
+        whole.update(f"{name}\n{digest}\n".encode("utf-8", "surrogatepass"))
+    return FolderDigest(len(lines), sum(size for _, _, size, _ in lines), whole.hexdigest())
 
 
 def digest_folder(folder: Path) -> FolderDigest | None:
