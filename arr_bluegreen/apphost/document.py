@@ -49,32 +49,32 @@ class ApplicationHost:
     @cached_property
     def farms(self) -> tuple[WebFarm, ...]:
         """Every web farm, in file order."""
-        return self.reading.farms()
+        return self.reading.farms
 
     @cached_property
     def rule_lists(self) -> tuple[RuleList, ...]:
         """The global rules first, then the rules of every location that has some."""
-        return self.reading.rule_lists()
+        return self.reading.rule_lists
 
     @cached_property
     def rewrite_maps(self) -> tuple[RewriteMap, ...]:
         """Every rewrite map."""
-        return self.reading.rewrite_maps()
+        return self.reading.rewrite_maps
 
     @cached_property
     def proxy(self) -> Proxy:
         """``system.webServer/proxy``."""
-        return self.reading.proxy()
+        return self.reading.proxy
 
     @cached_property
     def sites(self) -> tuple[Site, ...]:
         """Every site, with effective values (arr.md 3.3)."""
-        return self.reading.sites()
+        return self.reading.sites
 
     @cached_property
     def pools(self) -> tuple[ApplicationPool, ...]:
         """Every application pool, with effective values (arr.md 3.3)."""
-        return self.reading.pools()
+        return self.reading.pools
 
     def farm(self, name: str) -> WebFarm:
         """The farm of this name (without case); raises ``NoSuchObject`` naming the ones there."""
@@ -96,7 +96,19 @@ class ApplicationHost:
         """The pool of this name (without case); raises ``NoSuchObject``."""
         return self.reading.pool(name)
 
-    # -- private -----------------------------------------------------------------------------------------
+    @property
+    def default_pool(self) -> ApplicationPool:
+        """What a pool with no setting of its own is like here (``applicationPoolDefaults``, else the schema)."""
+        return self.reading.default_pool
+
+    @property
+    def default_site(self) -> Site:
+        """What a site with one bare application and folder is like here (the defaults elements, else the schema)."""
+        return self.reading.default_site
+
+    def site_with_id(self, number: int) -> str | None:
+        """The name of the site that has this id, None when there is none."""
+        return self.reading.site_with_id(number)
 
     @property
     def reading(self) -> Reading:

@@ -7,6 +7,7 @@ One lowering (``apphost.lower``), three users: ``splice`` turns them into bytes,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, assert_never
 
 from arr_bluegreen.webfarm.rule import LAST, Position
 
@@ -98,3 +99,50 @@ class RemoveLocation:
 
 
 Edit = SetAttributes | AddElement | RemoveElement | MoveElement | CopyAttributes | CopyLocation | RemoveLocation
+
+
+def to_json(edit: Edit) -> dict[str, Any]:
+    """The edit as plain JSON, for ``commit.ps1`` (the contract is that script's own comment)."""
+    match edit:
+        case SetAttributes():
+            return {"kind": "set", **_place(edit.place), "values": [list(one) for one in edit.values]}
+        case AddElement():
+            return {
+                "kind": "add",
+                **_place(edit.place),
+                "element": _element(edit.element),
+                **_position(edit.position),
+            }
+        case RemoveElement():
+            return {"kind": "remove", **_place(edit.place)}
+        case MoveElement():
+            return {"kind": "move", **_place(edit.place), **_position(edit.position)}
+        case CopyAttributes():
+            names = list(edit.names)
+            return {"kind": "copy_attributes", **_place(edit.place), "source": _place(edit.source), "names": names}
+        case CopyLocation():
+            return {"kind": "copy_location", "source": edit.source, "target": edit.target}
+        case RemoveLocation():
+            return {"kind": "remove_location", "path": edit.path}
+        case _:
+            assert_never(edit)
+
+
+# -- private ---------------------------------------------------------------------------------------------
+
+
+def _place(place: Place) -> dict[str, Any]:
+    steps = [{"tag": one.tag, "key": [list(pair) for pair in one.key]} for one in place.steps]
+    return {"section": place.section, "location": place.location, "steps": steps}
+
+
+def _position(position: Position) -> dict[str, str]:
+    return {"where": position.where.value, "name": position.name}
+
+
+def _element(element: NewElement) -> dict[str, Any]:
+    return {
+        "tag": element.tag,
+        "attributes": [list(one) for one in element.attributes],
+        "children": [_element(one) for one in element.children],
+    }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from arr_bluegreen.apphost import rewrite, sites, webfarms
-from arr_bluegreen.apphost.edit import Place, Step
+from arr_bluegreen.apphost.edit import Place
 from arr_bluegreen.apphost.find import Finder, path_of
+from arr_bluegreen.apphost.places import farm_place, map_place, pool_place, rule_place, site_place
 from arr_bluegreen.apphost.scan import Spans
 from arr_bluegreen.apphost.source import Source
 from arr_bluegreen.apphost.tree import Element, parse_tree
@@ -27,6 +28,7 @@ class Reading:
 
     # -- farms -------------------------------------------------------------------------------------------
 
+    @property
     def farms(self) -> tuple[WebFarm, ...]:
         """Every farm, in file order."""
         return tuple(webfarms.read_farm(one, self) for one in self._items(webfarms.SECTION, "webFarm"))
@@ -35,6 +37,7 @@ class Reading:
         """The farm of this name."""
         return webfarms.read_farm(self.item("web farm", farm_place(name), webfarms.SECTION, "webFarm"), self)
 
+    @property
     def proxy(self) -> Proxy:
         """``system.webServer/proxy``; the schema's defaults when the file has none."""
         found = self.find.section(webfarms.PROXY_SECTION)
@@ -42,6 +45,7 @@ class Reading:
 
     # -- rules -------------------------------------------------------------------------------------------
 
+    @property
     def rule_lists(self) -> tuple[RuleList, ...]:
         """The global rules first, then the rules of each location that has some."""
         found = [rewrite.read_rules(one, "", self) for one in self.find.sections(rewrite.GLOBAL_RULES)]
@@ -58,6 +62,7 @@ class Reading:
         section = rewrite.rules_section(location)
         return rewrite.read_rule(self.item("rule", rule_place(name, location), section, "rule", location), self)
 
+    @property
     def rewrite_maps(self) -> tuple[RewriteMap, ...]:
         """Every rewrite map, the server's first."""
         return tuple(
@@ -73,6 +78,7 @@ class Reading:
 
     # -- sites and pools ---------------------------------------------------------------------------------
 
+    @property
     def sites(self) -> tuple[Site, ...]:
         """Every site, with effective values."""
         return tuple(sites.read_site(one, one.getparent(), self) for one in self._items(sites.SITES, "site"))
@@ -82,6 +88,7 @@ class Reading:
         found = self.item("site", site_place(name), sites.SITES, "site")
         return sites.read_site(found, found.getparent(), self)
 
+    @property
     def pools(self) -> tuple[ApplicationPool, ...]:
         """Every pool, with effective values."""
         return tuple(sites.read_pool(one, one.getparent(), self) for one in self._items(sites.POOLS, "add"))
@@ -91,17 +98,24 @@ class Reading:
         found = self.item("application pool", pool_place(name), sites.POOLS, "add")
         return sites.read_pool(found, found.getparent(), self)
 
+    @property
     def default_pool(self) -> ApplicationPool:
         """What a pool with no setting of its own is like here."""
         section = self.find.section(sites.POOLS)
         return sites.read_pool(self.root.makeelement("add", {"name": ""}), section, self)
 
+    @property
     def default_site(self) -> Site:
         """What a site with one bare application and folder is like here."""
         bare = self.root.makeelement("site", {"name": ""})
         bare.append(bare.makeelement("application", {"path": "/"}))
         bare[0].append(bare.makeelement("virtualDirectory", {"path": "/"}))
         return sites.read_site(bare, self.find.section(sites.SITES), self)
+
+    def site_with_id(self, number: int) -> str | None:
+        """The name of the site that has this id, None when there is none."""
+        found = (one.get("name", "") for one in self._items(sites.SITES, "site") if one.get("id") == str(number))
+        return next(found, None)
 
     # -- places ------------------------------------------------------------------------------------------
 
@@ -142,41 +156,3 @@ class Reading:
             if path not in ("", "."):
                 for one in self.find.sections(section, path):
                     yield path, one
-
-
-# -- where the named things are ------------------------------------------------------------------------------
-
-
-def farm_place(name: str, *steps: Step) -> Place:
-    """A farm, or what lies below it."""
-    return Place(webfarms.SECTION, (Step("webFarm", (("name", name),)), *steps))
-
-
-def server_place(farm: str, address: str, *steps: Step) -> Place:
-    """A server of a farm, or what lies below it."""
-    return farm_place(farm, Step("server", (("address", address),)), *steps)
-
-
-def rule_place(name: str, location: str = "", *steps: Step) -> Place:
-    """A rule, or what lies below it."""
-    return Place(rewrite.rules_section(location), (Step("rule", (("name", name),)), *steps), location)
-
-
-def map_place(name: str, location: str = "", *steps: Step) -> Place:
-    """A rewrite map, or what lies below it."""
-    return Place(rewrite.MAPS, (Step("rewriteMap", (("name", name),)), *steps), location)
-
-
-def site_place(name: str, *steps: Step) -> Place:
-    """A site, or what lies below it."""
-    return Place(sites.SITES, (Step("site", (("name", name),)), *steps))
-
-
-def application_place(site: str, path: str, *steps: Step) -> Place:
-    """An application of a site, or what lies below it."""
-    return site_place(site, Step("application", (("path", path),)), *steps)
-
-
-def pool_place(name: str, *steps: Step) -> Place:
-    """A pool, or what lies below it."""
-    return Place(sites.POOLS, (Step("add", (("name", name),)), *steps))

@@ -42,7 +42,7 @@ class StartTag:
 
 
 class Spans:
-    """Where the elements of one parsed tree lie in its text. To be asked (or told by ``pin``) before the tree changes."""
+    """Where the elements of a parsed tree lie in its text. To be asked (or told by ``pin``) before the tree changes."""
 
     def __init__(self, body: bytes, root: Element) -> None:
         self.body = body

@@ -5,10 +5,9 @@ Defaults live in the words themselves; here are only names, paths and bounds (ar
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 from arr_bluegreen.apphost.values import Kind, Type
@@ -34,19 +33,23 @@ class Attribute:
         return "/".join((*self.path, f"@{self.name}"))
 
 
-@cache
-def attributes(word: Hashable) -> tuple[Attribute, ...]:
-    """Every attribute of a word (``WebFarm``, ``ApplicationPool``, ...) and of those nested in it, in the order written."""
-    return tuple(_walk(word, "", ()))
+def attributes(word: type[Any]) -> tuple[Attribute, ...]:
+    """Every attribute of a word (``WebFarm``, ``ApplicationPool``, ...) and of those nested in it, in order."""
+    known = _KNOWN.get(word)
+    if known is None:
+        known = _KNOWN[word] = {one.field: one for one in _walk(word, "", ())}
+    return tuple(known.values())
 
 
 def attribute(word: type[Any], name: str) -> Attribute | None:
     """The attribute a dotted field stands for, None when the word has no such field."""
-    return _by_field(word).get(name)
+    attributes(word)
+    return _KNOWN[word].get(name)
 
 
 # -- private ---------------------------------------------------------------------------------------------
 
+_KNOWN: dict[type[Any], dict[str, Attribute]] = {}
 _ROUTING = "applicationRequestRouting"
 # fields that are child elements; () means the same element
 _PATHS: dict[tuple[type[Any], str], tuple[str, ...]] = {
@@ -156,6 +159,7 @@ _TYPES: dict[tuple[type[Any], str], Type] = {
     (rule.ServerVariable, "name"): _NAME,
     (site.Binding, "protocol"): _NAME,
     (site.Binding, "information"): _NAME,
+    (site.Application, "pool"): _NAME,
     (site.VirtualDirectory, "logon_method"): _one_of("Interactive", "Batch", "Network", "ClearText"),
     (site.SiteLimits, "max_bandwidth"): _number(0, 1023, exclude=True),
     (site.SiteLimits, "connection_timeout"): _span(0, 65535),
@@ -188,11 +192,6 @@ _TYPES: dict[tuple[type[Any], str], Type] = {
 }
 SCHEDULE = _span(0, 86399, 60)
 """``schedule/add/@value``: a time of day in whole minutes."""
-
-
-@cache
-def _by_field(word: Hashable) -> dict[str, Attribute]:
-    return {one.field: one for one in attributes(word)}
 
 
 def _walk(word: type[Any], prefix: str, path: tuple[str, ...]) -> Iterator[Attribute]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
-from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from arr_bluegreen.apphost.schema import Attribute, attributes
@@ -77,9 +76,14 @@ class _Shape:
     children: dict[str, _Shape]
 
 
-@cache
-def _shape(word: Hashable) -> _Shape:
-    shape = _Shape({}, {})
+_SHAPES: dict[type[Any], _Shape] = {}
+_NESTED: dict[type[Any], dict[str, type[Any]]] = {}
+
+
+def _shape(word: type[Any]) -> _Shape:
+    if word in _SHAPES:
+        return _SHAPES[word]
+    shape = _SHAPES[word] = _Shape({}, {})
     for attribute in attributes(word):
         here = shape
         for tag in attribute.path:
@@ -106,10 +110,11 @@ def _value(one: Written, faults: Faults) -> Value:
         raise faults.fault(one.element, f"{one.attribute.name}={error}", one.attribute.name) from error
 
 
-@cache
-def _nested(word: Hashable) -> dict[str, type[Any]]:
-    made = {one.name: one.default_factory for one in fields(word)}
-    return {name: factory for name, factory in made.items() if isinstance(factory, type)}
+def _nested(word: type[Any]) -> dict[str, type[Any]]:
+    if word not in _NESTED:
+        made: dict[str, Any] = {one.name: one.default_factory for one in fields(word)}
+        _NESTED[word] = {name: factory for name, factory in made.items() if isinstance(factory, type)}
+    return _NESTED[word]
 
 
 def _build(word: type[W], values: Mapping[str, Value], collections: Mapping[str, Any]) -> W:

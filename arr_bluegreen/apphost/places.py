@@ -1,0 +1,41 @@
+"""Where the named things lie: farms, servers, rules, maps, sites, applications, pools as ``Place``."""
+
+from __future__ import annotations
+
+from arr_bluegreen.apphost import rewrite, sites, webfarms
+from arr_bluegreen.apphost.edit import Place, Step
+
+
+def farm_place(name: str, *steps: Step) -> Place:
+    """A farm, or what lies below it."""
+    return Place(webfarms.SECTION, (Step("webFarm", (("name", name),)), *steps))
+
+
+def server_place(farm: str, address: str, *steps: Step) -> Place:
+    """A server of a farm, or what lies below it."""
+    return farm_place(farm, Step("server", (("address", address),)), *steps)
+
+
+def rule_place(name: str, location: str = "", *steps: Step) -> Place:
+    """A rule, or what lies below it."""
+    return Place(rewrite.rules_section(location), (Step("rule", (("name", name),)), *steps), location)
+
+
+def map_place(name: str, location: str = "", *steps: Step) -> Place:
+    """A rewrite map, or what lies below it."""
+    return Place(rewrite.MAPS, (Step("rewriteMap", (("name", name),)), *steps), location)
+
+
+def site_place(name: str, *steps: Step) -> Place:
+    """A site, or what lies below it."""
+    return Place(sites.SITES, (Step("site", (("name", name),)), *steps))
+
+
+def application_place(site: str, path: str, *steps: Step) -> Place:
+    """An application of a site, or what lies below it."""
+    return site_place(site, Step("application", (("path", path),)), *steps)
+
+
+def pool_place(name: str, *steps: Step) -> Place:
+    """A pool, or what lies below it."""
+    return Place(sites.POOLS, (Step("add", (("name", name),)), *steps))
