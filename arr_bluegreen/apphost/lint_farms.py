@@ -5,10 +5,20 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from arr_bluegreen.apphost.lint_model import FarmSeen, Hazard, Hit, Seen, ServerSeen, Severity, is_loopback
+from arr_bluegreen.apphost.lint_model import (
+    ERROR,
+    INFO,
+    WARNING,
+    FarmSeen,
+    Hazard,
+    Hit,
+    Seen,
+    ServerSeen,
+    is_loopback,
+)
+from arr_bluegreen.apphost.tree import Element
 
 SUPPORTED_ALGORITHMS = ("WeightedRoundRobin", "RequestHash")
-_KNOWN_SERVER_ATTRIBUTES = {"address", "enabled"}
 
 
 def _same_address(seen: Seen) -> list[Hit]:
@@ -184,7 +194,7 @@ def _nobody_enabled(seen: Seen) -> list[Hit]:
     ]
 
 
-def _inside(farm: FarmSeen, path: str) -> object:
+def _inside(farm: FarmSeen, path: str) -> Element:
     """The deepest element that is there on the way to the setting: where a reader should look."""
     here = farm.element
     for tag in ("applicationRequestRouting", *path.split("/")):
@@ -195,102 +205,100 @@ def _inside(farm: FarmSeen, path: str) -> object:
     return here
 
 
-E, W, I = Severity.ERROR, Severity.WARNING, Severity.INFO  # noqa: E741 - one letter reads best in a table
-
 HAZARDS = (
     Hazard(
-        "ARR001", E, "the same server address twice",
+        "ARR001", ERROR, "the same server address twice",
         "Addresses are compared without case and must be unique in a farm; IIS refuses the whole file (arr.md 1.0).",
         "Give one of them another address: 127.0.0.2, or a name from the hosts file.",
         _same_address,
     ),
     Hazard(
-        "ARR002", W, "two servers that are one place",
+        "ARR002", WARNING, "two servers that are one place",
         "Two addresses of one machine with one port end at the same site: a switch between them changes nothing.",
         "Give each server its own applicationRequestRouting/@httpPort.",
         _same_place,
     ),
     Hazard(
-        "ARR003", E, "an address that is more than an address",
+        "ARR003", ERROR, "an address that is more than an address",
         "server/@address is a name or an IP; ARR takes a port or a scheme in it for part of the name (arr.md 1.0).",
         "Put the port into <applicationRequestRouting httpPort=... />.",
         _address_with_more,
     ),
     Hazard(
-        "ARR004", E, "an attribute <server> does not have",
+        "ARR004", ERROR, "an attribute <server> does not have",
         "IIS refuses an attribute its schema does not know, and with it the whole file (arr.md 1.0).",
         "Ports, weight and hostName belong on server/applicationRequestRouting.",
         _strange_attribute,
     ),
     Hazard(
-        "ARR005", E, "a load-balancing algorithm ARR does not carry out",
+        "ARR005", ERROR, "a load-balancing algorithm ARR does not carry out",
         "Only WeightedRoundRobin and RequestHash work in ARR 3 (arr.md 1.2).",
         "Use WeightedRoundRobin.",
         _algorithm,
     ),
     Hazard(
-        "ARR006", W, "no health test",
+        "ARR006", WARNING, "no health test",
         "A server that is down stays in service, and one marked unhealthy never comes back by itself (arr.md 5.1).",
         "Give healthCheck a url, statusCodeMatch=\"200\" and a responseMatch.",
         _no_health_test,
     ),
     Hazard(
-        "ARR007", E, "the live-traffic test alone",
+        "ARR007", ERROR, "the live-traffic test alone",
         "A burst of errors marks the only live server unhealthy, and nothing revives it: 502.4 for all (arr.md 5.2).",
         "Give healthCheck a url, or set liveTrafficFailurePeriod to 00:00:00.",
         _live_traffic_alone,
     ),
     Hazard(
-        "ARR008", W, "no response match",
+        "ARR008", WARNING, "no response match",
         "Any page with the right status counts as healthy: a login page, another site's default page (arr.md 5.1).",
         "Set healthCheck/@responseMatch to a text that only a healthy answer has.",
         _no_response_match,
     ),
     Hazard(
-        "ARR009", W, "redirects count as healthy",
+        "ARR009", WARNING, "redirects count as healthy",
         "An app that redirects everything to https or to a login page looks healthy (arr.md 5.1).",
         "Set healthCheck/@statusCodeMatch to 200.",
         _redirects_are_healthy,
     ),
     Hazard(
-        "ARR010", W, "minServers beside a health test",
-        "Below minServers healthy ones ARR ignores its test, and routes to a slot that is down on purpose (arr.md 5.3).",
+        "ARR010", WARNING, "minServers beside a health test",
+        "Below minServers healthy ones ARR ignores its test and routes to a slot that is down on purpose (arr.md 5.3).",
         "Set healthCheck/@minServers to 0 where a health file or test keeps the idle slot out.",
         _min_servers,
     ),
     Hazard(
-        "ARR011", I, "a busy health test",
+        "ARR011", INFO, "a busy health test",
         "Every worker process that has ARR loaded probes on its own; bursts of 15 per interval were seen (arr.md 5.1).",
         "Use an interval of 5 s or more and a cheap page.",
         _busy_probe,
     ),
     Hazard(
-        "ARR012", W, "cookie affinity",
+        "ARR012", WARNING, "cookie affinity",
         "Drain lets clients with a cookie on, so it may never end while users stay (arr.md 5.4).",
         "Use GracefulStop after a deadline, or keep sessions outside the process and turn useCookie off.",
         _cookie_affinity,
     ),
     Hazard(
-        "ARR013", W, "host-name affinity",
+        "ARR013", WARNING, "host-name affinity",
         "One public host stays pinned to one server; after a switch the mapping must be removed (arr.md 5.5).",
         "Turn useHostName off for a farm of blue and green.",
         _host_name_affinity,
     ),
     Hazard(
-        "ARR014", I, "a farm timeout of 30 s or less",
+        "ARR014", INFO, "a farm timeout of 30 s or less",
         "A request that takes longer ends as 502.3 at the client although the server finishes it (arr.md 5.9).",
         "Set protocol/@timeout to at least the application's own limit.",
         _short_timeout,
     ),
     Hazard(
-        "ARR015", W, "ARR's cache is on",
+        "ARR015", WARNING, "ARR's cache is on",
         "After a switch clients may get the old slot's files, and with queryStringHandling=Ignore app.js?v=2 from"
         " app.js?v=1 (arr.md 5.9).",
         "Set protocol/cache/@enabled to false, or name files by their content.",
         _cache_on,
     ),
     Hazard(
-        "ARR016", W, "a farm with no enabled server",
+        "ARR016", WARNING, "a farm with no enabled server",
         "ARR answers 502.4 to every request that a rule sends there (arr.md 5.7).",
         "Bring a server online: arr-bluegreen server online FARM ADDRESS.",
         _nobody_enabled,

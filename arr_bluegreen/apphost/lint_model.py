@@ -31,6 +31,9 @@ class Severity(Enum):
         return list(Severity).index(self)
 
 
+ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One place where a hazard was seen: the element, and what is wrong there."""
@@ -41,7 +44,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
-    """One rule of the lint: a stable code, how bad, what it is about, why it hurts and what to do; ``look`` finds it."""
+    """One rule of the lint: a stable code, how bad, what it is, why it hurts and what to do; ``look`` finds it."""
 
     code: str
     severity: Severity
@@ -112,7 +115,7 @@ class SiteSeen:
 
 @dataclass(frozen=True, slots=True)
 class PoolSeen:
-    """A pool and its element; ``states_runtime`` when it or the defaults say managedRuntimeVersion."""
+    """A pool and its element; ``states_runtime`` when it says managedRuntimeVersion itself."""
 
     element: Element
     word: ApplicationPool
@@ -182,7 +185,7 @@ class Seen:
 
 
 def matches_every_path(rule: Rule) -> bool:
-    """Whether ``match/@url`` lets every path through: ``*`` in Wildcard, ``.*`` or ``(.*)`` and their like else (arr.md 2.2)."""
+    """Whether ``match/@url`` lets every path through: ``*`` in Wildcard, ``.*`` and its like else (arr.md 2.2)."""
     url = rule.match.url
     if rule.match.negate:
         return False

@@ -29,7 +29,8 @@ from arr_bluegreen.errors import (
 
 OLD = b'<?xml version="1.0" encoding="UTF-8"?>\r\n<configuration />\r\n'
 NEW = OLD.replace(b"<configuration />", b"<configuration><webFarms /></configuration>")
-SYSCALLS = ("read stat make_folder names create write take_after sync close replace rename sync_folder").split()
+SYSCALLS = ["read", "stat", "make_folder", "names", "create", "write", "take_after", "sync", "close", "replace"]
+SYSCALLS += ["rename", "sync_folder"]
 
 
 class InstantClock:

@@ -1,0 +1,102 @@
+"""A machine that is only a file: its configuration can be read and written, and it has no run time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from arr_bluegreen.apphost import ApplicationHost
+from arr_bluegreen.control.configfile import ConfigFile
+from arr_bluegreen.control.interface import (
+    Capability,
+    Commit,
+    FarmControl,
+    FileControl,
+    MachineFacts,
+    Probe,
+    RecordStore,
+    SiteControl,
+)
+from arr_bluegreen.control.local_files import file_records
+from arr_bluegreen.errors import CapabilityMissing
+from arr_bluegreen.webfarm.change import ConfigChange
+
+
+class FileConfig:
+    """``interface.ConfigControl`` on one file."""
+
+    def __init__(self, file: ConfigFile) -> None:
+        self.file = file
+
+    def read(self) -> ApplicationHost:
+        """The configuration as it is now; raises ``UsageError`` or ``ConfigurationError``."""
+        return ApplicationHost.parse(self.file.read(), file=str(self.file.path))
+
+    def apply(self, changes: Sequence[ConfigChange]) -> Commit:
+        """All changes in one write, or none; what ``ConfigFile.update`` raises."""
+        inverse: tuple[ConfigChange, ...] = ()
+
+        def edit(data: bytes) -> bytes:
+            nonlocal inverse
+            host = ApplicationHost.parse(data, file=str(self.file.path))
+            inverse = host.apply(changes)
+            return host.to_bytes()
+
+        update = self.file.update(edit)
+        if update.writes and update.backup is not None:
+            self.file.backups.note(update.backup, inverse)
+        return Commit(update.writes, inverse if update.writes else (), update.digest)
+
+
+class FileMachine:
+    """``interface.Machine`` for ``file:PATH``. Everything of run time raises ``CapabilityMissing``."""
+
+    capabilities = frozenset({Capability.READ_CONFIG, Capability.WRITE_CONFIG})
+
+    def __init__(self, file: ConfigFile) -> None:
+        self.file = file
+        self.config = FileConfig(file)
+
+    @property
+    def name(self) -> str:
+        """The file's path."""
+        return str(self.file.path)
+
+    @property
+    def sites(self) -> SiteControl:
+        """A file has none as running."""
+        self._refuse(Capability.SITES)
+
+    @property
+    def files(self) -> FileControl:
+        """Files are a machine's."""
+        self._refuse(Capability.FILES)
+
+    @property
+    def probe(self) -> Probe:
+        """Requests are made from a machine."""
+        self._refuse(Capability.PROBE)
+
+    def farm(self, name: str, front: Sequence[str] = ()) -> FarmControl:
+        """A file has no run time."""
+        self._refuse(Capability.RUN_TIME)
+
+    def records(self, farm: str) -> RecordStore:
+        """A file's records lie with the command's own state (``local_files.state_folder``), one folder per file."""
+        return file_records(self.file.path, farm)
+
+    def facts(self) -> MachineFacts:
+        """Its name, the time here, and where shared configuration points to."""
+        return MachineFacts(self.name, datetime.now(UTC), redirected_to=self.file.redirected_to())
+
+    def close(self) -> None:
+        """Nothing is held between calls."""
+
+    # -- private ---------------------------------------------------------------------------------------
+
+    def _refuse(self, missing: Capability) -> NoReturn:
+        raise CapabilityMissing(
+            f"{self.name} is a file and cannot {missing.value}",
+            hint="That needs the machine itself: --on local, or --on winrm:HOST.",
+        )
