@@ -1,0 +1,121 @@
+"""SimulatedHost: one Windows machine with IIS and ARR, its parts wired together. No sockets here.
+
+The same host lives in virtual time (``memory``, tests) or in real time behind real sockets (``serve``).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from arr_bluegreen.control.interface import MachineFacts
+from arr_bluegreen.simulator.arr import SimulatedArr
+from arr_bluegreen.simulator.clock import Timers
+from arr_bluegreen.simulator.config import DiskStore, HostConfig, MemoryStore
+from arr_bluegreen.simulator.exchange import Exchange
+from arr_bluegreen.simulator.files import DiskDrives, Drives, MemoryDrives
+from arr_bluegreen.simulator.health import Asker
+from arr_bluegreen.simulator.iis import SimulatedIis
+from arr_bluegreen.simulator.net import PortMap
+from arr_bluegreen.simulator.reading import Reading
+from arr_bluegreen.simulator.settings import SimulatorSettings
+
+ADDRESS = "203.0.113.10"
+
+
+class SimulatedHost:
+    """One machine. ``config`` is a path (on disk, watched) or bytes (in memory); call ``boot`` once it is wired.
+
+    ``drives`` default to memory; ``asker`` (how the machine itself makes HTTP requests) to the in-memory exchange.
+    ``neighbours`` are other hosts by address or name, for farm servers that live elsewhere.
+    """
+
+    def __init__(
+        self,
+        config: Path | str | bytes,
+        *,
+        clock: Timers,
+        settings: SimulatorSettings | None = None,
+        drives: Drives | None = None,
+        root: Path | None = None,
+        asker: Asker | None = None,
+    ) -> None:
+        self.settings = settings or SimulatorSettings()
+        self.clock = clock
+        self.config = HostConfig(MemoryStore(config) if isinstance(config, bytes) else DiskStore(Path(config)))
+        self.files: Drives = drives or (DiskDrives(root) if root is not None else MemoryDrives())
+        self.iis = SimulatedIis(self.config, clock, self.settings, self.files)
+        self.neighbours: dict[str, SimulatedHost] = {}
+        self.exchange = Exchange(self)
+        self.asker: Asker = asker or self.exchange
+        self.arr = SimulatedArr(self.config, self.iis, clock, self.settings, self.asker)
+        self.net = PortMap()
+        self.journal: list[str] = []
+        self.config.listeners.append(self._configured)
+
+    @property
+    def address(self) -> str:
+        """The machine's public IP address."""
+        return ADDRESS
+
+    def boot(self) -> SimulatedHost:
+        """Start the machine: what is auto-started starts. Called again it is a reboot (arr.md 5.6)."""
+        self.iis.reboot()
+        return self
+
+    def resolve(self, address: str) -> str | None:
+        """The IP address of a name as this machine sees it (its hosts file, itself); None when nothing answers to it."""
+        try:
+            return str(ipaddress.ip_address(address.strip("[]")))
+        except ValueError:
+            pass
+        if address.casefold() in (self.settings.computer.casefold(), "localhost"):
+            return "127.0.0.1"
+        return self.files.hosts().get(address.casefold())
+
+    def locate(self, address: str) -> tuple[SimulatedHost, str] | None:
+        """The host and IP address that a farm server's address leads to; None when there is no such machine."""
+        ip = self.resolve(address)
+        other = self.neighbours.get(address.casefold()) or (self.neighbours.get(ip) if ip else None)
+        if other is not None:
+            return other, ip or other.address
+        if ip is not None and (ip == self.address or ipaddress.ip_address(ip).is_loopback):
+            return self, ip
+        return None
+
+    def slot_sites(self, *readings: Reading) -> tuple[str, ...]:
+        """The names of the sites that a farm server's address and port lead to, in any of the readings."""
+        found: list[str] = []
+        for reading in readings:
+            places = {(self.resolve(one.address), one.http_port) for farm in reading.farms for one in farm.servers}
+            for site in reading.sites:
+                ends = [(b.address, b.port) for b in site.bindings]
+                if any(port == p and ip in ("*", "", i) for ip, port in ends for i, p in places):
+                    found.append(site.name)
+        return tuple(dict.fromkeys(found))
+
+    def facts(self) -> MachineFacts:
+        """What the machine says of itself."""
+        settings = self.settings
+        ports = {one.port for site in self.config.reading.sites for one in site.bindings if one.port}
+        ranges = [part.partition("-") for part in settings.reserved_ports.split(",") if part]
+        return MachineFacts(
+            settings.computer,
+            self.clock.now(),
+            settings.is_64_bit,
+            settings.elevated,
+            settings.arr_installed,
+            settings.rewrite_installed,
+            settings.request_monitor,
+            settings.redirected_to or None,
+            settings.aspnetcore_module or None,
+            tuple(sorted(ports | {135, 445, 5985})),
+            tuple((int(low), int(high or low)) for low, _, high in ranges),
+        )
+
+    # -- private -----------------------------------------------------------------------------------------
+
+    def _configured(self, before: Reading, after: Reading) -> None:
+        self.journal.append(f"configuration {after.digest[:12]}")
+        self.arr.on_config(before, after)
+        self.iis.on_config(before, after, self.slot_sites(before, after))

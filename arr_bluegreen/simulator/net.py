@@ -1,0 +1,46 @@
+"""Which real loopback port plays which simulated address and port, and which connections are the machine's own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+
+
+class PortMap:
+    """Simulated ``(ip, port)`` to the real loopback port that plays it. ``*`` stands for every address of the machine.
+
+    The machine's own connections are told by their source port, registered before they connect: a slot refuses every
+    other one, as loopback on a real machine would (design.md 9).
+    """
+
+    def __init__(self) -> None:
+        self._real: dict[tuple[str, int], int] = {}
+        self._own: set[int] = set()
+
+    def put(self, ip: str, port: int, real: int) -> None:
+        """This real port plays that place from now on."""
+        self._real[(ip or "*", port)] = real
+
+    def drop(self, ip: str, port: int) -> None:
+        """Nothing plays that place any more."""
+        self._real.pop((ip or "*", port), None)
+
+    def real(self, ip: str, port: int) -> int | None:
+        """The real port behind a simulated place, None when nothing listens there."""
+        return self._real.get((ip, port)) or self._real.get(("*", port))
+
+    def places(self) -> Iterable[tuple[str, int, int]]:
+        """Every (ip, port, real port), sorted."""
+        return sorted((ip, port, real) for (ip, port), real in self._real.items())
+
+    def own_socket(self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
+        """A socket of the machine's own: bound to a loopback port that slots will know. Not blocking."""
+        made = socket.socket(family, kind, proto)
+        made.setblocking(False)
+        made.bind(("127.0.0.1", 0))
+        self._own.add(made.getsockname()[1])
+        return made
+
+    def take(self, source_port: int) -> bool:
+        """Whether a connection from this source port is the machine's own."""
+        return source_port in self._own
