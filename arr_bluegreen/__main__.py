@@ -7,6 +7,11 @@ import sys
 
 def main() -> int:
     """Run the command line; returns its exit code (README, exit codes)."""
+    if sys.argv[1:] in (["--version"], ["-V"]):  # answered here: it costs what Python costs
+        from arr_bluegreen import __version__
+
+        print(f"arr-bluegreen {__version__}")
+        return 0
     from arr_bluegreen.cli.main import run
 
     return int(run(sys.argv[1:]))

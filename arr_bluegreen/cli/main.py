@@ -31,19 +31,13 @@ NOUNS = {
 
 def run(argv: Sequence[str]) -> ExitCode:
     """Run one command; never raises but for a bug (which prints its traceback and is exit code 1)."""
-    if list(argv) in (["--version"], ["-V"]):
-        from arr_bluegreen import __version__
-
-        print(f"arr-bluegreen {__version__}")
-        return ExitCode.DONE
-    if not argv or argv[0] in ("-h", "--help", "help"):
-        print(_overview())
-        return ExitCode.DONE if argv else ExitCode.USAGE
     from arr_bluegreen.cli.output import Output
 
     out = Output(json="--json" in argv)
     try:
-        return _dispatch(list(argv), out)
+        code = _answer(list(argv), out)
+        sys.stdout.flush()  # a reader that has left is noticed here, not while Python shuts down
+        return code
     except ArrBlueGreenError as error:
         out.error(error)
         return error.exit_code
@@ -51,11 +45,22 @@ def run(argv: Sequence[str]) -> ExitCode:
         out.say("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has left; no traceback for that
+        # whoever read us has left; no traceback for that
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
 
 
 # -- private -------------------------------------------------------------------------------------------
+
+
+def _answer(argv: list[str], out: Output) -> ExitCode:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return ExitCode.DONE if argv else ExitCode.USAGE
+    try:
+        return _dispatch(argv, out)
+    except SystemExit as left:  # argparse's --help leaves this way
+        return ExitCode(int(left.code or 0))
 
 
 def _dispatch(argv: list[str], out: Output) -> ExitCode:

@@ -1,4 +1,4 @@
-"""Parsers and the options every verb shares. argparse's own exits become ``UsageError``, so that one place prints errors."""
+"""Parsers and the options every verb shares. argparse's errors become ``UsageError``, so one place prints them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Run = Callable[[argparse.Namespace, Any], ExitCode]
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises ``UsageError`` (exit code 2, one line) instead of printing its usage and leaving."""
+    """An ArgumentParser that raises ``UsageError`` (exit code 2, one line) instead of printing its usage."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}", hint=f"See {self.prog} --help.")
@@ -29,14 +29,17 @@ def verbs_of(parser: argparse.ArgumentParser) -> Any:
 
 
 def verb(verbs: Any, name: str, text: str, run: Run, *, target: bool = False, changes: bool = False) -> Parser:
-    """One verb: ``run(arguments, out)`` answers its exit code. ``target`` adds --on and its kin, ``changes`` adds --dry-run, --yes."""
+    """One verb: ``run(arguments, out)`` answers its exit code.
+
+    ``target`` adds --on and its kin, ``changes`` adds --dry-run and --yes.
+    """
     parser: Parser = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
     parser.set_defaults(run=run)
     common(parser)
     if target:
         on(parser)
     if changes:
-        parser.add_argument("--dry-run", action="store_true", help="the same path up to the act; prints what would change")
+        parser.add_argument("--dry-run", action="store_true", help="all but the act; prints what would change")
         parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 
@@ -44,7 +47,7 @@ def verb(verbs: Any, name: str, text: str, run: Run, *, target: bool = False, ch
 def common(parser: argparse.ArgumentParser) -> None:
     """--json, -v."""
     parser.add_argument("--json", action="store_true", help="the result as JSON on stdout, talk on stderr")
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice: each message to the machine")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice: each message sent")
 
 
 def on(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +56,9 @@ def on(parser: argparse.ArgumentParser) -> None:
         "--on", metavar="TARGET", default=None, help="file:PATH, local, or winrm:HOST[:PORT][,HOST...] (default: local)"
     )
     parser.add_argument("--user", help="who signs in (default: $ARR_BLUEGREEN_USER)")
-    parser.add_argument("--password-file", metavar="FILE", help="file with the password (default: $ARR_BLUEGREEN_PASSWORD)")
-    parser.add_argument("--transport", choices=["ntlm", "kerberos", "credssp", "certificate", "basic"], help="default: ntlm")
+    parser.add_argument("--password-file", metavar="FILE", help="its password (default: $ARR_BLUEGREEN_PASSWORD)")
+    transports = ["ntlm", "kerberos", "credssp", "certificate", "basic"]
+    parser.add_argument("--transport", choices=transports, help="default: ntlm")
     parser.add_argument("--tls", action="store_true", help="HTTPS (port 5986 unless the target names one)")
     parser.add_argument("--ca", metavar="FILE", help="own CA file to verify the machine's certificate with")
     parser.add_argument(

@@ -36,7 +36,7 @@ class Output:
                 print(_plain(line))
 
     def table(self, value: Any, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
-        """Rows under columns for people, ``value`` as JSON with --json. Plain aligned text where stdout is no terminal."""
+        """Rows under columns for people, ``value`` as JSON with --json. Aligned text where stdout is no terminal."""
         if self.json:
             self.result(value)
             return
