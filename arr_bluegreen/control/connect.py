@@ -16,8 +16,9 @@ from arr_bluegreen.errors import UsageError
 class ConnectSettings:
     """How to reach a machine and sign in. ``transport`` is pywinrm's name; ``timeout`` is for one message.
 
-    ``lock_timeout`` and ``despite_redirection`` are for files (``configfile``). ``certificate`` and its key are PEM files
-    (transport certificate); ``kept_powershell`` False starts a PowerShell per call; ``talk(text, level)`` hears -v and -vv.
+    ``lock_timeout`` and ``despite_redirection`` are for files (``configfile``). ``certificate`` and its key are PEM
+    files (transport certificate); ``kept_powershell`` False starts a PowerShell per call; ``talk(text, level)`` hears
+    what -v and -vv show.
     """
 
     user: str = ""

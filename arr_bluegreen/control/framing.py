@@ -70,7 +70,8 @@ class Answers:
     _rest: bytes = b""
     _open: str | None = None
     _body: list[bytes] = field(default_factory=list)
-    _whole: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _wanted: str = ""
+    _answer: dict[str, Any] | None = None
 
     def feed(self, data: bytes) -> None:
         """Take more stdout; raises ``RemoteError`` when what stands between the markers is not an answer."""
@@ -78,20 +79,32 @@ class Answers:
         for line in lines:
             self._line(line.rstrip(b"\r").removeprefix(b"\xef\xbb\xbf"))
 
-    def take(self, number: str) -> dict[str, Any] | None:
-        """The answer to this request, once it is whole; None before."""
-        return self._whole.pop(number, None)
+    def expect(self, number: str) -> None:
+        """From now on the answer to this request is wanted; others (of one asked twice, say) are dropped."""
+        self._wanted, self._answer = number, None
+
+    @property
+    def answer(self) -> dict[str, Any] | None:
+        """The answer to the request expected, once it is whole; None before."""
+        return self._answer
+
+    def interrupt(self) -> None:
+        """Some output was lost: what was begun is dropped; the next marker line begins anew."""
+        self._rest, self._open, self._body = b"", None, []
 
     # -- private -------------------------------------------------------------------------------------------
 
     def _line(self, line: bytes) -> None:
-        if self._open is not None:
+        if self._open is not None and not line.startswith(BEGIN):
             if line == END + self._open.encode("ascii"):
-                self._whole[self._open] = unwired(b"".join(self._body))
+                whole, number = b"".join(self._body), self._open
                 self._open, self._body = None, []
+                if number == self._wanted:
+                    self._answer = unwired(whole)
             else:
                 self._body.append(line)
         elif line.startswith(BEGIN):
+            self._body = []
             self._open = line.removeprefix(BEGIN).decode("ascii", "replace")
         elif line.startswith(READY):
             told = unwired(line.removeprefix(READY))

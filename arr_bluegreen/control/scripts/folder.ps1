@@ -1,5 +1,5 @@
 # Folders: digest, copy, a zip expanded under the rules of a safe extract, and the pieces of an upload.
-# A digest is the sha256 of 'relative/name LF sha256-of-content LF' for every file, names in ordinal order.
+# A digest is the sha256 of one line per file, 'relative/name NUL bytes NUL sha256-of-content LF', in ordinal order of names.
 # Request: op (digest | copy | expand | append), path | source and target | path, data (base64), offset.
 param($Request)
 
@@ -31,7 +31,7 @@ function Get-FolderDigest($folder) {
         $stream = [IO.File]::OpenRead($relative[$name])
         try {
             $size += $stream.Length
-            $line = $utf8.GetBytes($name + "`n" + (ConvertTo-Hex $sha.ComputeHash($stream)) + "`n")
+            $line = $utf8.GetBytes($name + "`0" + $stream.Length + "`0" + (ConvertTo-Hex $sha.ComputeHash($stream)) + "`n")
         }
         finally { $stream.Dispose() }
         $all.Write($line, 0, $line.Length)

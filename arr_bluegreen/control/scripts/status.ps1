@@ -37,7 +37,7 @@ function Read-Value($attribute) {
 }
 
 function ConvertTo-Word($name) {
-    [regex]::Replace($name, '[A-Z]', { param($match) '_' + $match.Value.ToLowerInvariant() })
+    ($name -creplace '(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])', '_').ToLowerInvariant()
 }
 
 function Add-Settings($settings, $prefix, $element) {
@@ -49,6 +49,9 @@ function Add-Settings($settings, $prefix, $element) {
 
 function Read-Settings($farm) {
     $settings = @{}
+    Add-Settings $settings '' $farm
+    [void]$settings.Remove('name')
+    [void]$settings.Remove('enabled')
     $routing = $farm.GetChildElement('applicationRequestRouting')
     foreach ($part in 'healthCheck', 'affinity', 'loadBalancing', 'protocol') {
         Add-Settings $settings ((ConvertTo-Word $part) + '.') ($routing.GetChildElement($part))

@@ -1,0 +1,182 @@
+"""What went wrong on the way to a machine, as one error with what to do; every code once (winrm.md 1 and 2).
+
+requests and winrm are looked at by type name, so that nothing heavy is imported to explain an error.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from arr_bluegreen.control.endpoint import Endpoint
+from arr_bluegreen.errors import ArrBlueGreenError, RefusedError, RemoteError, SignInError, UnreachableError
+
+SHELL_NOT_FOUND = 2150858843
+OPERATION_TIMED_OUT = 2150858793
+ACCESS_DENIED = 5
+QUOTAS = frozenset({2150859173, 2150859174, 2150859175, 2150859176})
+
+
+class Trouble(Enum):
+    """What a failed message means for the message."""
+
+    NOT_SENT = "never reached the service"
+    DROPPED = "sent; whether it was done is not known"
+    STALE = "could not be opened: its NTLM context went with a dropped connection (winrm.md 1); not done"
+    SHELL = "refused, because the shell or the command is gone, or a quota is full; not done"
+    REFUSED = "answered with an error; not done"
+
+
+def trouble_of(cause: BaseException) -> Trouble:
+    """How to take this exception of requests or pywinrm."""
+    if _is(cause, "SSLError", "ConnectTimeout", "InvalidCredentialsError", "PermissionError", "ProxyError"):
+        return Trouble.NOT_SENT
+    if _is(cause, "ConnectionError") and _never_connected(cause):
+        return Trouble.NOT_SENT
+    if _is(cause, "ConnectionError", "Timeout", "ChunkedEncodingError", "ConnectionResetError", "BrokenPipeError"):
+        return Trouble.DROPPED
+    if _is(cause, "WinRMTransportError"):
+        return Trouble.STALE if _code(cause) == 400 else Trouble.REFUSED
+    if _is(cause, "WSManFaultError"):
+        access = fault_code(cause) == ACCESS_DENIED or _code(cause) == 401
+        return Trouble.REFUSED if access else Trouble.SHELL
+    if _is(cause, "WinRMOperationTimeoutError"):
+        return Trouble.REFUSED
+    return Trouble.DROPPED
+
+
+def fault_code(cause: BaseException) -> int | None:
+    """The WSManFault code of a fault, None when there is none."""
+    code = getattr(cause, "wsman_fault_code", None) or getattr(cause, "wmierror_code", None)
+    return int(code) & 0xFFFFFFFF if code is not None else None
+
+
+def explain(cause: BaseException, to: Endpoint, *, maybe_done: bool = False) -> ArrBlueGreenError:
+    """The one error for this exception; it names the machine and never a credential."""
+    host = to.host
+    if _is(cause, "InvalidCredentialsError", "PermissionError", "SpnegoError"):
+        return SignInError(f"{host} did not take the user name and password", hint=_SIGN_IN)
+    if _is(cause, "SSLError"):
+        return UnreachableError(f"{host}: its certificate is not trusted ({_tls_reason(cause)})", hint=_TLS)
+    if _is(cause, "ConnectionError", "Timeout", "ChunkedEncodingError", "OSError"):
+        return _connection(cause, to, maybe_done)
+    if _is(cause, "WinRMTransportError"):
+        return _http(_code(cause), host, maybe_done)
+    if _is(cause, "WSManFaultError"):
+        return _fault(cause, host, maybe_done)
+    if _is(cause, "WinRMOperationTimeoutError"):
+        return UnreachableError(f"{host}: WinRM did not answer in time", hint="Try again.", maybe_done=maybe_done)
+    if _is(cause, "WinRMError"):
+        return RefusedError(f"{host}: {cause}", hint="Choose another --transport, or install what it needs.")
+    return UnreachableError(
+        f"{host} answered something that is not WS-Management ({type(cause).__name__})",
+        hint=f"Is {to.url} a WinRM listener?",
+        maybe_done=maybe_done,
+    )
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+_SIGN_IN = (
+    "Check ARR_BLUEGREEN_USER (user or DOMAIN\\user) and ARR_BLUEGREEN_PASSWORD, and that --transport is enabled there."
+)
+_TLS = "Give its certificate authority with --ca FILE; the name in the certificate must be the one used here."
+_LISTENER = "On the machine run: winrm quickconfig; 5985 is HTTP, 5986 is HTTPS (--tls); look at the firewall."
+_HTTP = {
+    400: ("could not open the encrypted message", "Try again; if it stays, a proxy in between breaks NTLM: use --tls."),
+    403: ("forbids this", "Look at the WinRM service's IP filters and access rights."),
+    404: ("has no WinRM at this path", "The path is /wsman unless the target names another."),
+    407: ("was asked through a proxy that wants a sign-in", "WinRM is spoken to directly: unset the proxy."),
+    413: (
+        "found the message too large",
+        'Raise MaxEnvelopeSizekb there: winrm set winrm/config @{MaxEnvelopeSizekb="500"}.',
+    ),
+    500: ("refused the message unread", "It takes no unencrypted messages: use --transport ntlm, or --tls."),
+    503: ("says that WinRM is not available", "Start the service WinRM there."),
+}
+
+
+def _connection(cause: BaseException, to: Endpoint, maybe_done: bool) -> UnreachableError:
+    text = _texts(cause)
+    if any(word in text for word in ("NameResolutionError", "getaddrinfo", "Name or service not known", "gaierror")):
+        return UnreachableError(f"no such host '{to.host}'", hint="Check the name in --on winrm:HOST, and DNS.")
+    if any(word in text for word in ("refused", "10061")):
+        return UnreachableError(f"{to.host} refuses connections on port {to.port}", hint=_LISTENER)
+    if _is(cause, "ConnectTimeout") or ("timed out" in text and _never_connected(cause)):
+        return UnreachableError(f"{to.host} does not answer on port {to.port}", hint=_LISTENER)
+    if any(word in text for word in ("unreachable", "No route")):
+        return UnreachableError(f"{to.host} cannot be reached from here", hint="Check the network and the name.")
+    if _is(cause, "Timeout"):
+        return UnreachableError(f"{to.host} did not answer in time", hint="Try again.", maybe_done=maybe_done)
+    return UnreachableError(f"the connection to {to.host} broke", hint="Try again.", maybe_done=maybe_done)
+
+
+def _http(code: int | None, host: str, maybe_done: bool) -> UnreachableError:
+    what, hint = _HTTP.get(code or 0, (f"answered HTTP {code}", "Is that a WinRM listener?"))
+    return UnreachableError(f"{host} {what} (HTTP {code})", hint=hint, maybe_done=maybe_done)
+
+
+def _fault(cause: BaseException, host: str, maybe_done: bool) -> ArrBlueGreenError:
+    code = fault_code(cause)
+    reason = " ".join(str(getattr(cause, "reason", "")).split())[:200]
+    if code == ACCESS_DENIED:
+        return SignInError(
+            f"{host} denies access over WinRM",
+            hint="The user must be an administrator there; local ones need LocalAccountTokenFilterPolicy=1.",
+        )
+    if code in QUOTAS or "QuotaLimit" in str(getattr(cause, "fault_subcode", "")):
+        return UnreachableError(
+            f"{host}: a WinRM quota is full ({reason})",
+            hint='Wait for idle shells to end, or raise it: winrm set winrm/config/winrs @{MaxShellsPerUser="50"}.',
+            maybe_done=maybe_done,
+        )
+    if code == SHELL_NOT_FOUND:
+        return UnreachableError(f"{host}: the remote shell is gone", hint="Try again.", maybe_done=maybe_done)
+    return RemoteError(f"{host}: WinRM refused: {reason or 'no reason told'}", code=code, hint="Try again.")
+
+
+def _is(cause: BaseException, *names: str) -> bool:
+    return any(kind.__name__ in names for kind in type(cause).__mro__)
+
+
+def _code(cause: BaseException) -> int | None:
+    code = getattr(cause, "code", None)
+    return code if isinstance(code, int) else None
+
+
+def _never_connected(cause: BaseException) -> bool:
+    return any(word in _texts(cause) for word in ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError"))
+
+
+def _texts(cause: BaseException) -> str:
+    """The words of the exception and of what it wraps, urllib3's class names among them."""
+    found: list[str] = []
+    todo = [cause]
+    while todo and len(found) < 20:
+        one = todo.pop()
+        found.append(f"{type(one).__name__}: {one}")
+        todo += [
+            arg for arg in (*one.args, getattr(one, "reason", None), one.__cause__) if isinstance(arg, BaseException)
+        ]
+    return " ".join(found)
+
+
+def _tls_reason(cause: BaseException) -> str:
+    text = _texts(cause)
+    for words, told in _TLS_REASONS:
+        if words in text:
+            return told
+    return "it cannot be verified"
+
+
+_TLS_REASONS = (
+    ("self-signed certificate in certificate chain", "its authority is not known here"),
+    ("self-signed", "self-signed"),
+    ("self signed", "self-signed"),
+    ("Hostname mismatch", "it is for another name"),
+    ("doesn't match", "it is for another name"),
+    ("IP address mismatch", "it is for another name"),
+    ("expired", "expired"),
+    ("unable to get local issuer", "its authority is not known here"),
+    ("WRONG_VERSION_NUMBER", "the port does not speak TLS"),
+    ("wrong version number", "the port does not speak TLS"),
+)
