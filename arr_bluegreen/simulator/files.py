@@ -103,15 +103,19 @@ class Drives(ABC):
         return tuple(name for name in self.below(path) if "\\" not in name)
 
     def digest(self, path: str) -> FolderDigest | None:
-        """Files, bytes and one sha256 over sorted relative names and contents; None when there is no such folder."""
+        """Files, bytes and the sha256 of ``NAME\\nSHA256\\n`` per file, names with ``/`` in .NET's ordinal order.
+
+        None when there is no such folder.
+        """
         if not self.folder_exists(path):
             return None
-        total, names, sha = 0, self.below(path), hashlib.sha256()
+        total, whole = 0, hashlib.sha256()
+        names = sorted((one.replace("\\", "/") for one in self.below(path)), key=lambda one: one.encode("utf-16-be"))
         for name in names:
-            data = self.read_bytes(ntpath.join(path, name)) or b""
+            data = self.read_bytes(ntpath.join(path, name.replace("/", "\\"))) or b""
             total += len(data)
-            sha.update(name.replace("\\", "/").encode() + b"\0" + hashlib.sha256(data).digest())
-        return FolderDigest(len(names), total, sha.hexdigest())
+            whole.update(f"{name}\n{hashlib.sha256(data).hexdigest()}\n".encode())
+        return FolderDigest(len(names), total, whole.hexdigest())
 
     def copy_folder(self, source: str, target: str) -> FolderDigest:
         """A folder copied to a new one."""

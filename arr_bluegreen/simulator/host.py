@@ -5,10 +5,14 @@ The same host lives in virtual time (``memory``, tests) or in real time behind r
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
-from arr_bluegreen.control.interface import MachineFacts
+from arr_bluegreen.control.interface import MachineFacts, ProbeAnswer, ProbeRequest
 from arr_bluegreen.simulator.arr import SimulatedArr
 from arr_bluegreen.simulator.clock import Timers
 from arr_bluegreen.simulator.config import DiskStore, HostConfig, MemoryStore
@@ -19,7 +23,9 @@ from arr_bluegreen.simulator.iis import SimulatedIis
 from arr_bluegreen.simulator.net import PortMap
 from arr_bluegreen.simulator.reading import Reading
 from arr_bluegreen.simulator.settings import SimulatorSettings
+from arr_bluegreen.webfarm import HealthTest
 
+T = TypeVar("T")
 ADDRESS = "203.0.113.10"
 
 
@@ -83,6 +89,30 @@ class SimulatedHost:
             return self, ip
         return None
 
+    def serving(self, farm: str) -> tuple[str, ...]:
+        """The addresses in service (arr.md 5.4) whose site and pool run and whose application is no broken one."""
+        configured = self.config.reading.farm(farm)
+        assert configured is not None, "in_service raises for a farm that is not there"
+        found = []
+        for address in self.arr.in_service(farm):
+            server = configured.server(address)
+            located = self.locate(address)
+            if server is not None and located is not None and located[0].iis.can_answer(located[1], server.http_port):
+                found.append(address)
+        return tuple(found)
+
+    async def ask(self, request: ProbeRequest) -> ProbeAnswer:
+        """One HTTP request made by the machine itself, for those who can await it."""
+        return await _awaited(lambda done: self.asker.ask(request, done))
+
+    async def test_health(
+        self, farm: str, address: str, url: str, timeout: timedelta, status_code_match: str, response_match: str
+    ) -> HealthTest:
+        """ARR's TestHealth, for those who can await it. Raises ``NoSuchObject``."""
+        return await _awaited(
+            lambda done: self.arr.test_health(farm, address, url, timeout, status_code_match, response_match, done)
+        )
+
     def slot_sites(self, *readings: Reading) -> tuple[str, ...]:
         """The names of the sites that a farm server's address and port lead to, in any of the readings."""
         found: list[str] = []
@@ -119,3 +149,14 @@ class SimulatedHost:
         self.journal.append(f"configuration {after.digest[:12]}")
         self.arr.on_config(before, after)
         self.iis.on_config(before, after, self.slot_sites(before, after))
+
+
+async def _awaited(begin: Callable[[Callable[[T], None]], None]) -> T:
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    def done(value: T) -> None:
+        if not future.done():
+            future.set_result(value)
+
+    begin(done)
+    return await future

@@ -114,6 +114,19 @@ class SimulatedIis:
             for binding in site.bindings
         )
 
+    def can_answer(self, ip: str, port: int) -> bool:
+        """Whether a started site there has a started pool and an application that is not known to fail."""
+        for site in self._config.reading.sites:
+            if self._sites.get(site.name.casefold()) is not RunState.STARTED:
+                continue
+            if any(one.port == port and one.address in ("*", "", ip) for one in site.bindings):
+                pool = self._pools.get(site.pool.casefold())
+                if pool is None or pool.state is not RunState.STARTED:
+                    continue
+                apps = [one.apps.get(site.name.casefold()) for one in pool.current()]
+                return not any(one is not None and (one.stopped or one.spec.broken) for one in apps)
+        return False
+
     # -- verbs ---------------------------------------------------------------------------------------------
 
     def start_site(self, name: str) -> None:

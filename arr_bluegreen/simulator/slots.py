@@ -131,6 +131,8 @@ def answer(app: App, request: SlotRequest, drives: Drives, now: float) -> SlotAn
     found = _file(app, request.path, drives)
     if found is not None:
         return found
+    if spec.broken and request.path == spec.health_path:
+        return SlotAnswer(503, b"broken", "text/plain", spec.version)
     if spec.broken or (spec.fail_after is not None and app.answered > spec.fail_after):
         return SlotAnswer(spec.broken_status if spec.broken else 500, b"failed", "text/plain", spec.version)
     if request.path == spec.health_path:
