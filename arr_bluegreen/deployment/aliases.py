@@ -71,6 +71,8 @@ def add_alias(files: FileControl, farm: str, name: str, address: str = LOOPBACK)
         raise RefusedError(
             f"the hosts file already sends '{name}' to {foreign}", hint="Take another address for the slot."
         )
+    if any(ip == address and there.casefold() == name.casefold() for ip, there in mine):
+        return False
     kept = [pair for pair in mine if pair[1].casefold() != name.casefold()]
     return files.set_hosts_entries(owner_mark(farm), (*kept, (address, name)))
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from arr_bluegreen.webfarm.farm import seconds
-
 By = Literal["state", "health-file", "enabled", "rule", "weights"]
 DurableBy = Literal["enabled", "health-file", "reconcile"]
 Writes = Literal["when-safe", "always", "never"]
@@ -88,9 +86,9 @@ class WarmUp:
     status: str = "200-399"
     text: str = ""
     times: int = 1
-    every: timedelta = seconds(1)
-    within: timedelta = seconds(120)
-    timeout: timedelta = seconds(30)
+    every: timedelta = timedelta(seconds=1)
+    within: timedelta = timedelta(seconds=120)
+    timeout: timedelta = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +101,9 @@ class Gate:
     version_text: str = ""
     status: str = "200"
     passes: int = 3
-    every: timedelta = seconds(0.5)
-    within: timedelta = seconds(60)
-    timeout: timedelta = seconds(5)
+    every: timedelta = timedelta(seconds=0.5)
+    within: timedelta = timedelta(seconds=60)
+    timeout: timedelta = timedelta(seconds=5)
     slower_than: timedelta | None = None
     health_url: str = ""
     health_passes: int = 1
@@ -127,7 +125,7 @@ class Switch:
     stages: tuple[Stage, ...] = ()
     up: str = "up"
     down: str = "down"
-    within: timedelta = seconds(120)
+    within: timedelta = timedelta(seconds=120)
     prove: bool = True
     rule: str = ""
     location: str = ""
@@ -145,11 +143,11 @@ class Drain:
     """``[drain]``: how long the old slot may finish, and what then."""
 
     sessions: Literal["move", "keep"] = "move"
-    sessions_within: timedelta = seconds(1200)
-    within: timedelta = seconds(60)
+    sessions_within: timedelta = timedelta(seconds=1200)
+    within: timedelta = timedelta(seconds=60)
     web_sockets_within: timedelta | None = None
-    quiet: timedelta = seconds(2)
-    every: timedelta = seconds(0.5)
+    quiet: timedelta = timedelta(seconds=2)
+    every: timedelta = timedelta(seconds=0.5)
     then: Then = "cut"
 
 
@@ -157,13 +155,13 @@ class Drain:
 class Bake:
     """``[bake]``: how long, and by what, the new slot is judged after the switch."""
 
-    time: timedelta = seconds(0)
+    time: timedelta = timedelta(seconds=0)
     url: str = ""
     status: str = "200-399"
-    every: timedelta = seconds(1)
+    every: timedelta = timedelta(seconds=1)
     failures: int = 3
     command: tuple[str, ...] = ()
-    command_timeout: timedelta = seconds(60)
+    command_timeout: timedelta = timedelta(seconds=60)
     on_fail: Literal["return", "hold"] = "return"
 
 
@@ -172,7 +170,7 @@ class Retire:
     """``[retire]``: how many old slots are kept, and after what time one may go (``deploy retire``)."""
 
     keep: int = 1
-    after: timedelta = seconds(0)
+    after: timedelta = timedelta(seconds=0)
     stop: bool = False
 
 
@@ -182,7 +180,7 @@ class Hook:
 
     when: str
     command: tuple[str, ...]
-    timeout: timedelta = seconds(60)
+    timeout: timedelta = timedelta(seconds=60)
     ignore_failure: bool = False
 
 

@@ -19,7 +19,7 @@ SCHEMA = 1
 class RunStarted:
     """A run begins: ``kind`` is ``run``, ``switch-back`` or ``abort``; ``new`` shall be live, ``old`` is.
 
-    ``description`` is the text of deployment.toml and ``folder`` where it lay, so that a run is resumed without the file.
+    ``description`` is the text of deployment.toml and ``folder`` where it lay, to resume without the file.
     """
 
     kind: str
@@ -183,7 +183,7 @@ def to_line(stamped: Stamped) -> str:
 
 
 def from_line(line: str) -> Stamped | None:
-    """The event of a line; None for an event not known here (a newer version's). Raises ``ValueError`` for torn text."""
+    """The event of a line; None for an event of a newer version. Raises ``ValueError`` for torn text."""
     data = json.loads(line)
     if not isinstance(data, dict) or not isinstance(data.get("event"), str):
         raise ValueError("not an event")

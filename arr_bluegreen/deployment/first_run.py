@@ -1,4 +1,4 @@
-"""A first deployment carried out: idle first, gated, then the rules; whatever fails before them is cleared away again."""
+"""A first deployment carried out: idle first, gated, then the rules; what fails before them is cleared away again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The rewrite rules that send a front site's public traffic to a farm: the first deployment's switch (arr.md 2.3, 2.4).
 
 One rule per protocol, address and port of the site's public bindings, each with the host and port as conditions: a
-slot's own requests come on other ports, so nothing can loop. The names are our own, since IIS Manager overwrites ``ARR_*``.
+slot's own requests come on other ports, so nothing can loop. The names are our own: IIS Manager overwrites ``ARR_*``.
 """
 
 from __future__ import annotations

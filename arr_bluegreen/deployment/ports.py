@@ -44,8 +44,8 @@ class PortRange:
     @staticmethod
     def parse(text: str) -> PortRange:
         """``"8000-8999"`` or ``"8080"``; raises ``UsageError`` when it is no range of TCP ports."""
-        first, _, last = text.partition("-")
-        numbers = [one.strip() for one in (first, last or first)]
+        first, dash, last = text.partition("-")
+        numbers = [one.strip() for one in (first, last if dash else first)]
         if not all(one.isascii() and one.isdigit() and len(one) <= 5 for one in numbers):
             raise UsageError(f"'{text}' is no range of ports", hint="Write it as 8000-8999.")
         low, high = (int(one) for one in numbers)

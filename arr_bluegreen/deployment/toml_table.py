@@ -14,7 +14,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class Table:
-    """A table at ``where`` (a key path). Ask for each key, then ``finish``. Every method raises ``DescriptionError``."""
+    """A table at ``where`` (a key path). Ask for each key, then ``finish``. All raise ``DescriptionError``."""
 
     def __init__(self, values: Mapping[str, Any], where: str = "") -> None:
         self._values, self._where, self._asked = values, where, set[str]()
