@@ -1,0 +1,231 @@
+"""Zips: a good one lands whole, a bad one is refused with exit code 2, and nothing is written anywhere."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arr_bluegreen.control.interface import FolderDigest
+from arr_bluegreen.control.local_files import LocalFiles
+from arr_bluegreen.control.safe_extract import copy_folder, digest_folder, digest_of, expand_zip
+from arr_bluegreen.control.zip_rules import BadZip, ZipEntry, ZipLimits, check_zip
+from arr_bluegreen.errors import ArrBlueGreenError, ExitCode, RefusedError, UsageError
+
+SMALL = ZipLimits(entries=50, bytes=1 << 20, ratio_from=1 << 16)
+
+
+def named(*names: str) -> bytes:
+    """A zip of small files of these names, written as they are."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name in names:
+            info = zipfile.ZipInfo("x")
+            info.filename = name
+            archive.writestr(info, b"" if name.endswith("/") else b"hello")
+    return data.getvalue()
+
+
+def of_mode(mode: int) -> bytes:
+    """A zip of one entry of a Unix mode."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        info = zipfile.ZipInfo("entry")
+        info.create_system = 3
+        info.external_attr = mode << 16
+        archive.writestr(info, b"/etc/passwd")
+    return data.getvalue()
+
+
+def zeros(size: int) -> bytes:
+    """A zip of so many zero bytes, deflated."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", b"\0" * size)
+    return data.getvalue()
+
+
+def patched(old: bytes, new: bytes, data: bytes | None = None) -> bytes:
+    """A good zip with bytes exchanged."""
+    data = data or named("a.txt")
+    assert old in data
+    return data.replace(old, new)
+
+
+def encrypted() -> bytes:
+    """A good zip that says it is encrypted."""
+    data = bytearray(named("a.txt"))
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = data.index(mark) + offset
+        data[at : at + 2] = struct.pack("<H", 1)
+    return bytes(data)
+
+
+def understated() -> bytes:
+    """A deflated entry that claims to be one byte long."""
+    data = bytearray(zeros(1000))
+    for mark, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = data.index(mark) + offset
+        data[at : at + 4] = struct.pack("<I", 1)
+    return bytes(data)
+
+
+def overlapping() -> bytes:
+    """Two entries of the directory that share one content."""
+    data = named("aaaa", "bbbb")
+    first, second = data.index(b"PK\x01\x02"), data.rindex(b"PK\x01\x02")
+    entry = bytearray(data[second : second + 50])
+    entry[42:46] = struct.pack("<I", 0)
+    end = data[data.index(b"PK\x05\x06") :]
+    return data[:first] + data[first:second] + bytes(entry) + end
+
+
+BAD: dict[str, Callable[[], bytes]] = {
+    "climbs with slashes": lambda: named("../evil.txt"),
+    "climbs from inside": lambda: named("a/b/../../../evil.txt"),
+    "climbs with backslashes": lambda: named("..\\evil.txt"),
+    "absolute": lambda: named("/evil.txt"),
+    "absolute with backslash": lambda: named("\\evil.txt"),
+    "names a drive": lambda: named("C:/evil.txt"),
+    "names a drive without slash": lambda: named("c:evil.txt"),
+    "names a share": lambda: named("\\\\server\\share\\evil.txt"),
+    "an alternate data stream": lambda: named("a.txt:evil"),
+    "a symbolic link": lambda: of_mode(stat.S_IFLNK | 0o777),
+    "a device node": lambda: of_mode(stat.S_IFCHR | 0o666),
+    "a pipe": lambda: of_mode(stat.S_IFIFO | 0o666),
+    "a reserved name": lambda: named("bin/NUL"),
+    "a reserved name with extension": lambda: named("aux.config"),
+    "a reserved name, superscript": lambda: named("com¹.txt"),
+    "clashes in case": lambda: named("Web.config", "web.CONFIG"),
+    "folders clash in case": lambda: named("Bin/a.dll", "bin/b.dll"),
+    "the same name twice": lambda: named("a.txt", "a.txt"),
+    "a file and a folder": lambda: named("a", "a/b"),
+    "a name that ends with a dot": lambda: named("web.config."),
+    "a folder that ends with a space": lambda: named("bin /a.dll"),
+    "a character Windows has not": lambda: named("a|b.txt"),
+    "a control character": lambda: named("a\x07b.txt"),
+    "a NUL in the name": lambda: patched(b"a.txt", b"a.\0xt"),
+    "too long a path": lambda: named("/".join(["folder"] * 40)),
+    "a bomb by ratio": lambda: zeros(900_000),
+    "a bomb by size": lambda: zeros(2 << 20),
+    "a bomb by overlap": overlapping,
+    "too many entries": lambda: named(*(f"{n}.txt" for n in range(51))),
+    "encrypted": encrypted,
+    "longer than it says": understated,
+    "damaged content": lambda: patched(b"hello", b"jello"),
+    "cut off": lambda: named("a.txt")[:-30],
+    "no zip at all": lambda: b"MZ" * 500,
+    "nothing in it": lambda: named(),
+    "only folders in it": lambda: named("a/", "b/"),
+    "an empty file": lambda: b"",
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_zip_is_refused_and_nothing_is_written(tmp_path: Path, kind: str) -> None:
+    """Exit code 2; no file but the zip itself lies anywhere afterwards."""
+    package = tmp_path / "in" / "bad.zip"
+    package.parent.mkdir()
+    package.write_bytes(BAD[kind]())
+    with pytest.raises(BadZip) as caught:
+        LocalFiles(limits=SMALL).expand_zip(str(package), str(tmp_path / "out" / "2"))
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert "bad.zip" in str(caught.value)
+    assert [one for one in tmp_path.rglob("*") if one.is_file()] == [package]
+
+
+def test_a_good_zip_lands_whole(tmp_path: Path) -> None:
+    """Backslashes separate too, a leading ./ is nothing, and the digest is that of the folder."""
+    package = tmp_path / "good.zip"
+    package.write_bytes(named("web.config", "bin/", "bin\\app.dll", "./wwwroot/index.html"))
+    digest = expand_zip(package, tmp_path / "2")
+    assert digest.files == 3
+    assert digest == digest_folder(tmp_path / "2")
+    assert (tmp_path / "2" / "bin" / "app.dll").read_bytes() == b"hello"
+    assert (tmp_path / "2" / "wwwroot" / "index.html").is_file()
+
+
+def test_a_target_that_is_there_is_never_written_to(tmp_path: Path) -> None:
+    """Each release gets a folder of its own."""
+    package = tmp_path / "good.zip"
+    package.write_bytes(named("a.txt"))
+    (tmp_path / "2").mkdir()
+    with pytest.raises(RefusedError):
+        expand_zip(package, tmp_path / "2")
+    assert list((tmp_path / "2").iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does any other failure of the system."""
+    package = tmp_path / "good.zip"
+    package.write_bytes(named("a.txt", "b.txt"))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(RefusedError, match="No space"):
+        expand_zip(package, tmp_path / "2")
+    assert [one.name for one in tmp_path.iterdir()] == ["good.zip"]
+
+
+def test_a_folder_with_a_link_is_not_copied(tmp_path: Path) -> None:
+    """Where would it lead on the other side?"""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "link").symlink_to("/etc")
+    with pytest.raises(RefusedError, match="link"):
+        copy_folder(tmp_path / "source", tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_folder_is_not_copied_into_itself(tmp_path: Path) -> None:
+    """That would never end."""
+    (tmp_path / "source").mkdir()
+    with pytest.raises(UsageError):
+        copy_folder(tmp_path / "source", tmp_path / "source" / "2")
+
+
+def test_deleting_a_folder_leaves_what_its_links_lead_to(tmp_path: Path) -> None:
+    """Also when the folder itself is a link, and never a whole drive."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("x")
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone" / "link").symlink_to(tmp_path / "kept")
+    (tmp_path / "gone2").symlink_to(tmp_path / "kept")
+    files = LocalFiles()
+    for name in ("gone", "gone2", "never"):
+        files.delete_folder(str(tmp_path / name))
+    assert sorted(os.listdir(tmp_path)) == ["kept"]
+    assert (tmp_path / "kept" / "file").exists()
+    with pytest.raises(RefusedError):
+        files.delete_folder("/")
+
+
+def test_the_digest_is_the_one_folder_ps1_makes() -> None:
+    """Names in .NET's ordinal order, each line NAME LF SHA256 LF; worked out by hand."""
+    import hashlib
+
+    files = [("b", 1, "22"), ("a/c", 2, "11"), ("\U0001f600", 3, "33"), ("\uff00", 4, "44")]
+    text = "a/c\n11\nb\n22\n\U0001f600\n33\n\uff00\n44\n"
+    assert digest_of(iter(files)) == FolderDigest(4, 10, hashlib.sha256(text.encode()).hexdigest())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(st.sampled_from("aA./\\: \0~CON¹"), max_size=9), min_size=1, max_size=4))
+def test_no_accepted_name_leaves_the_folder(names: list[str]) -> None:
+    """Whatever the names: refused, or every part is a plain name."""
+    try:
+        paths = check_zip("x.zip", [ZipEntry(one, 0, 0) for one in names])
+    except ArrBlueGreenError:
+        return
+    for parts in paths:
+        assert parts
+        assert all(one not in ("", ".", "..") and not set(one) & set("/\\:\0") for one in parts)
