@@ -99,6 +99,10 @@ class NoSuchObject(UsageError):
         self.kind, self.name, self.there = kind, name, there
 
 
+class BadZip(UsageError):
+    """A zip that breaks a rule of safe extracting, or is damaged; nothing of it was written."""
+
+
 # -- exit 3: refused; nothing was changed ---------------------------------------------------------
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arr_bluegreen.control.interface import FolderDigest
-from arr_bluegreen.control.zip_rules import BadZip, ZipEntry, ZipLimits, check_zip
-from arr_bluegreen.errors import RefusedError, UsageError
+from arr_bluegreen.control.zip_rules import ZipEntry, ZipLimits, check_zip
+from arr_bluegreen.errors import BadZip, RefusedError, UsageError
 
 _CHUNK = 1 << 20
 

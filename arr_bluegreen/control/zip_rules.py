@@ -11,11 +11,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from arr_bluegreen.errors import UsageError
-
-
-class BadZip(UsageError):
-    """The zip breaks a rule; nothing was written."""
+from arr_bluegreen.errors import BadZip
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from arr_bluegreen.control.interface import FolderDigest
 from arr_bluegreen.control.local_files import LocalFiles
 from arr_bluegreen.control.safe_extract import copy_folder, digest_folder, digest_of, expand_zip
-from arr_bluegreen.control.zip_rules import BadZip, ZipEntry, ZipLimits, check_zip
-from arr_bluegreen.errors import ArrBlueGreenError, ExitCode, RefusedError, UsageError
+from arr_bluegreen.control.zip_rules import ZipEntry, ZipLimits, check_zip
+from arr_bluegreen.errors import ArrBlueGreenError, BadZip, ExitCode, RefusedError, UsageError
 
 SMALL = ZipLimits(entries=50, bytes=1 << 20, ratio_from=1 << 16)
 
