@@ -1,7 +1,7 @@
 """The checkout's own virtual environment: made on first use, found ready in milliseconds ever after.
 
 Standard library only. This file must be *read* by any Python 3, however old, so that it can say that it is too old:
-keep to the syntax of 3.6 (no match, no walrus, no ``from __future__ import annotations``).
+keep to the syntax of 3.6 (no match, no walrus, no annotations from the future).
 """
 
 import sys

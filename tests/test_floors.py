@@ -185,7 +185,7 @@ def test_the_yardstick_is_reported(record_property: Callable[[str, object], None
 
 
 def test_public_names_are_documented() -> None:
-    """Every public module, class, function and method says what it is, here or in the Protocol or base that it fulfils."""
+    """Every public module, class, function and method says what it is, here or in the Protocol it fulfils."""
     told = documented_by_protocols(MODULES)
     assert not [one for module in MODULES for one in without_docstring(module, told)]
 

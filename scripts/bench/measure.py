@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,19 +40,17 @@ def alternating(
 
 
 def run_once(command: Sequence[str], *, cwd: str | Path | None = None, env: Mapping[str, str] | None = None) -> Sample:
-    """One fresh process, its time from start to end and its peak memory."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    assert process.stderr is not None
-    talk = process.stderr.read()
-    peak = _wait(process)
-    seconds = time.perf_counter() - started
-    process.stderr.close()
-    if process.returncode:
-        raise RuntimeError(f"{command!r} ended with {process.returncode}: {talk.decode(errors='replace')[-500:]}")
-    return Sample(seconds, peak)
+    """One fresh process, its time from start to end and its peak memory.
+
+    A small process of its own starts it: on Linux a child's peak is at least what its parent held when it began.
+    """
+    launch = [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command]
+    done = subprocess.run(launch, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        talk = done.stderr.decode(errors="replace")[-500:]
+        raise RuntimeError(f"{command!r} ended with {done.returncode}: {talk}")
+    found = json.loads(done.stdout)
+    return Sample(found["seconds"], found["peak"])
 
 
 def python(code: str, *arguments: str) -> list[str]:
@@ -69,11 +66,17 @@ def _middle(samples: Sequence[Sample]) -> Sample:
     return Sample(median(sample.seconds for sample in samples), median(peaks) if peaks else None)
 
 
-def _wait(process: subprocess.Popen[bytes]) -> float | None:
-    """Waits, and answers the child's own peak. Keep the asking process small: a child starts as its copy."""
-    if sys.platform == "win32":
-        process.wait()
-        return None
+_LAUNCHER = """
+import os, subprocess, sys, time
+began = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+if hasattr(os, "wait4"):
     _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return float(usage.ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
+    code = os.waitstatus_to_exitcode(status)
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+else:
+    code, peak = process.wait(), "null"
+print('{"seconds": %r, "peak": %s}' % (time.perf_counter() - began, peak))
+sys.stdout.flush()
+os._exit(code if 0 <= code < 256 else 1)
+"""
