@@ -55,8 +55,8 @@ _USAGE = frozenset({"BadZip", "BadPath", "BadName"})
 
 
 def _no_such(message: str, host: str) -> ArrBlueGreenError:
-    found = re.fullmatch(r"no ([\w ]+?) '(.*?)'; there: (.*)", message)
+    found = re.fullmatch(r"no ([\w ]+?) '(.*?)'(?:; there: (.*))?", message)
     if not found:
         return UsageError(f"{host}: {message}")
-    there = tuple(one for one in found[3].split(", ") if one)
+    there = tuple(one for one in (found[3] or "").split(", ") if one)
     return NoSuchObject(found[1], found[2], there, where=host)

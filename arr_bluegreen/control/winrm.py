@@ -63,7 +63,7 @@ class Connection:
         self.to, self.clock = to, clock or SystemClock()
         self.messages: dict[str, int] = {}
         self._settings = settings
-        self._talk: Talk = settings.talk or (lambda text, level: None)
+        self.talk: Talk = settings.talk or (lambda text, level: None)
         self._protocol: Any = None
         self._broken = False
         self._sizes = [0, 0]
@@ -73,7 +73,7 @@ class Connection:
 
     def say(self, text: str, level: int = 1) -> None:
         """Talk for -v."""
-        self._talk(f"{self.to.host}: {text}", level)
+        self.talk(f"{self.to.host}: {text}", level)
 
     def message(self, kind: str, act: Callable[[Any], T], *, again: bool, wait: float = 20.0) -> T:
         """Send one message: ``act(protocol)``. ``again``: may be sent twice if its fate is unknown; ``wait``: seconds.

@@ -1,0 +1,112 @@
+"""What a machine's controls stand on: our scripts and appcmd, whichever way they are run there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from arr_bluegreen.control.appcmd import APPCMD
+from arr_bluegreen.control.interface import Clock
+from arr_bluegreen.control.powershell import PowerShell
+from arr_bluegreen.control.winrm import Connection, Output, Shell, ShellGone
+
+APPCMD_WITHIN = 60.0
+
+
+class Hands(Protocol):
+    """One machine's hands. ``name`` is how errors call it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def clock(self) -> Clock: ...
+    def call(self, script: str, request: Mapping[str, Any], *, within: float = 60.0) -> dict[str, Any]:
+        """One of our scripts; raises as ``PowerShell.call`` does."""
+
+    def appcmd(self, arguments: Sequence[str]) -> Output:
+        """appcmd with these quoted arguments; raises ``UnreachableError`` (``maybe_done`` when its fate is unknown)."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+class Lane:
+    """One connection with its shell and its kept PowerShell: for one thread at a time."""
+
+    def __init__(self, connection: Connection, *, kept: bool) -> None:
+        self.connection = connection
+        self.shell = Shell(connection)
+        self.powershell = PowerShell(self.shell, connection.to.host, connection.clock, connection.talk, kept=kept)
+
+    def close(self) -> None:
+        """End what runs there, delete the shell, close the connection."""
+        self.powershell.close()
+        self.shell.close()
+        self.connection.close()
+
+
+class WinrmHands:
+    """Hands over WinRM: as many lanes as threads ask at once, each kept for the next."""
+
+    def __init__(self, name: str, clock: Clock, open_lane: Callable[[], Lane]) -> None:
+        self.name, self.clock, self._open = name, clock, open_lane
+        self._lock = threading.Lock()
+        self._all: list[Lane] = []
+        self._idle: list[Lane] = []
+
+    def __repr__(self) -> str:
+        return f"WinrmHands({self.name!r})"
+
+    @property
+    def messages(self) -> dict[str, int]:
+        """Messages sent so far, by kind."""
+        total: dict[str, int] = {}
+        for lane in self._all:
+            for kind, count in lane.connection.messages.items():
+                total[kind] = total.get(kind, 0) + count
+        return total
+
+    def call(self, script: str, request: Mapping[str, Any], *, within: float = 60.0) -> dict[str, Any]:
+        """One of our scripts."""
+        with self._lane() as lane:
+            return lane.powershell.call(script, request, within=within)
+
+    def appcmd(self, arguments: Sequence[str]) -> Output:
+        """appcmd, started by the shell itself (no cmd.exe)."""
+        with self._lane() as lane:
+            try:
+                return lane.shell.run(APPCMD, arguments, within=APPCMD_WITHIN)
+            except ShellGone as gone:
+                lane.connection.say(f"appcmd: {gone}; once more in a new shell")
+                lane.powershell.drop()
+                lane.shell.forget()
+            try:
+                return lane.shell.run(APPCMD, arguments, within=APPCMD_WITHIN)
+            except ShellGone as gone:
+                raise gone.error from gone
+
+    def close(self) -> None:
+        """Close every lane, also one that a thread was interrupted in."""
+        with self._lock:
+            lanes, self._all, self._idle = self._all, [], []
+        for lane in lanes:
+            lane.close()
+
+    # -- private -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _lane(self) -> Iterator[Lane]:
+        with self._lock:
+            lane = self._idle.pop() if self._idle else None
+        if lane is None:
+            lane = self._open()
+            with self._lock:
+                self._all.append(lane)
+        try:
+            yield lane
+        finally:
+            with self._lock:
+                if lane in self._all:
+                    self._idle.append(lane)

@@ -1,0 +1,148 @@
+"""applicationHost.config of a machine: read by digest, written by one appcmd command or one script, read back."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from arr_bluegreen.apphost import ApplicationHost
+from arr_bluegreen.apphost.edit import Edit, to_json
+from arr_bluegreen.apphost.lower import lower
+from arr_bluegreen.control.appcmd import judge, set_config
+from arr_bluegreen.control.hands import Hands
+from arr_bluegreen.control.hresults import PASSING
+from arr_bluegreen.control.interface import Commit
+from arr_bluegreen.errors import (
+    ArrBlueGreenError,
+    ConfigurationError,
+    LockedError,
+    NoSuchObject,
+    RemoteError,
+    UnreachableError,
+    WriteError,
+)
+from arr_bluegreen.webfarm.change import ConfigChange
+
+TRIES = 6
+"""How often a commit is tried against other writers; the waits between grow from 0.2 s to some 3 s, with jitter."""
+COMMIT_WITHIN = 90.0
+
+
+class RemoteConfig:
+    """``interface.ConfigControl`` of one machine."""
+
+    def __init__(self, hands: Hands, jitter: Callable[[], float] = random.random) -> None:
+        self._hands, self._jitter = hands, jitter
+        self._read: tuple[str, bytes, str] | None = None
+
+    def read(self) -> ApplicationHost:
+        """The configuration as it is now; its bytes travel only when its digest is new."""
+        known = self._read
+        reply = self._hands.call("read_config", {"unless": known[0] if known else None})
+        if known is None or not reply.get("unchanged"):
+            data = gzip.decompress(base64.b64decode(reply["data"]))
+            if hashlib.sha256(data).hexdigest() != reply["digest"]:
+                raise RemoteError(f"{self._hands.name}: the configuration arrived damaged", hint="Try again.")
+            known = self._read = (str(reply["digest"]), data, str(reply["path"]))
+        return ApplicationHost.parse(known[1], file=f"{self._hands.name}:{known[2]}")
+
+    def apply(self, changes: Sequence[ConfigChange]) -> Commit:
+        """All changes in one commit, or none; read back and compared. What holds already is not written again.
+
+        Other writers are waited out. After a lost reply the configuration is looked at, and decided by what is there.
+        Raises ``ConfigurationError`` and ``NoSuchObject`` for changes that do not fit, ``LockedError``, ``WriteError``.
+        """
+        inverse: tuple[ConfigChange, ...] | None = None
+        for number in range(TRIES):
+            before = self.read()
+            wanted = _wanted(before, changes)
+            inverse = wanted.inverse if inverse is None else inverse
+            if not wanted.edits:
+                return Commit(1, inverse, before.digest) if number else Commit(0, (), before.digest)
+            try:
+                self._commit(wanted.edits, before.digest)
+            except UnreachableError as lost:
+                if not lost.maybe_done:
+                    raise
+            except RemoteError as error:
+                if error.code not in PASSING:
+                    raise
+                if number == TRIES - 1:
+                    raise LockedError(str(error), hint="Another program keeps writing; try again.") from error
+            else:
+                after = self.read()
+                self._compare(wanted.after, after, changes)
+                return Commit(1, inverse, after.digest)
+            self._hands.clock.sleep((0.2 + 0.8 * self._jitter()) * (1 + 0.5 * number))
+        raise UnreachableError(
+            f"{self._hands.name}: whether the commit was made is not known",
+            hint="Look, then try again.",
+            maybe_done=True,
+        )
+
+    # -- private -------------------------------------------------------------------------------------------
+
+    def _commit(self, edits: tuple[Edit, ...], digest: str) -> None:
+        line = set_config(edits)
+        if line is not None:
+            judge(self._hands.appcmd(line), self._hands.name)
+            return
+        request = {"edits": [to_json(one) for one in edits], "expect": digest}
+        self._hands.call("commit", request, within=COMMIT_WITHIN)
+
+    def _compare(self, wanted: ApplicationHost, found: ApplicationHost, changes: Sequence[ConfigChange]) -> None:
+        """Success texts lie (arr.md 4.3): what was meant must be what is read."""
+        if _words(wanted) == _words(found):
+            return
+        # Somebody else may have written since; then each change for itself must hold.
+        missing = [one for one in changes if not _holds(one, found)]
+        if missing:
+            raise WriteError(
+                f"{self._hands.name}: written, but {type(missing[0]).__name__} is not there on reading back",
+                hint="Another program may have undone it: look at the configuration, then try again.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Changes against one reading: the edits to make, how it must look after, and the way back."""
+
+    edits: tuple[Edit, ...]
+    after: ApplicationHost
+    inverse: tuple[ConfigChange, ...]
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+def _wanted(before: ApplicationHost, changes: Sequence[ConfigChange]) -> _Wanted:
+    after = ApplicationHost.parse(before.to_bytes(), file=before.file)
+    edits: list[Edit] = []
+    inverse: list[ConfigChange] = []
+    for change in changes:
+        made = lower(change, after)
+        start = after.to_bytes()
+        undo = after.apply([change])
+        if after.to_bytes() != start:
+            edits += made
+            inverse[:0] = undo
+    return _Wanted(tuple(edits), after, tuple(inverse))
+
+
+def _words(host: ApplicationHost) -> tuple[object, ...]:
+    return (host.farms, host.rule_lists, host.rewrite_maps, host.proxy, host.sites, host.pools)
+
+
+def _holds(change: ConfigChange, host: ApplicationHost) -> bool:
+    try:
+        copy = ApplicationHost.parse(host.to_bytes())
+        copy.apply([change])
+    except (ConfigurationError, NoSuchObject):
+        return False
+    except ArrBlueGreenError:
+        return False
+    return _words(copy) == _words(host)

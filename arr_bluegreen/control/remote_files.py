@@ -1,0 +1,182 @@
+"""Files, folders and our records of a machine through the scripts ``files``, ``folder`` and ``hosts_file``."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from arr_bluegreen.control import replies
+from arr_bluegreen.control.hands import Hands
+from arr_bluegreen.control.interface import FolderDigest
+from arr_bluegreen.errors import RemoteError, UnreachableError, UsageError
+
+PIECE = 512 * 1024
+"""Bytes of one piece of an upload."""
+LARGEST_UPLOAD = 256 << 20
+"""Bytes of the largest upload: beyond, use a share or a package feed; WinRM moves some MB per second at best."""
+LONG = 1800.0
+
+
+class RemoteFiles:
+    """``interface.FileControl`` of one machine."""
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+
+    def read_text(self, path: str) -> str | None:
+        """UTF-8 text (at most 4 MB), or None when there is no such file."""
+        text = self._op(op="read", path=path)["text"]
+        return None if text is None else str(text)
+
+    def write_text(self, path: str, text: str) -> None:
+        """Written whole or not at all; missing folders are made."""
+        self._op(op="write", path=path, text=text)
+
+    def delete_file(self, path: str) -> None:
+        """Gone afterwards, also when it was not there."""
+        try:
+            self._op(op="delete", path=path, expected=None)
+        except UnreachableError as lost:
+            if not lost.maybe_done:
+                raise
+            self._op(op="delete", path=path, expected=None)
+
+    def folder_exists(self, path: str) -> bool:
+        """Whether there is a folder of this path."""
+        return bool(self._op(op="folder_exists", path=path)["done"])
+
+    def digest_folder(self, path: str) -> FolderDigest | None:
+        """Count and digest of a folder's content, None when there is no such folder."""
+        return replies.folder_digest(self._hands.call("folder", {"op": "digest", "path": path}, within=LONG))
+
+    def copy_folder(self, source: str, target: str) -> FolderDigest:
+        """A folder copied to a new one, whole or not at all."""
+        return self._fill("copy", source, target)
+
+    def expand_zip(self, source: str, target: str) -> FolderDigest:
+        """A zip expanded to a new folder, whole or not at all; raises ``UsageError`` for one that breaks a rule."""
+        return self._fill("expand", source, target)
+
+    def upload(self, source: str, target: str) -> None:
+        """A local file put there in pieces; each may be sent twice, since it says where it belongs. At most 256 MB."""
+        file = Path(source)
+        try:
+            size = file.stat().st_size
+        except OSError as error:
+            raise UsageError(f"{source} cannot be read: {error.strerror}") from error
+        if size > LARGEST_UPLOAD:
+            raise UsageError(f"{source} has {size} bytes, and 256 MB are the most over WinRM", hint="Use a share.")
+        offset = 0
+        with file.open("rb") as opened:
+            while offset < size or not size:
+                offset = self._append(target, opened.read(PIECE), offset)
+                if not size:
+                    break
+        if offset != size:
+            raise RemoteError(f"{self._hands.name}: {target} has {offset} bytes after the upload, not {size}")
+
+    def delete_folder(self, path: str) -> None:
+        """Gone afterwards, with all below it."""
+        self._op(op="delete_folder", path=path)
+
+    def hosts_entries(self) -> tuple[tuple[str, str], ...]:
+        """The hosts file's entries as (IP address, name), in order."""
+        return _pairs(self._hands.call("hosts_file", {"op": "read"}))
+
+    def set_hosts_entries(self, owner: str, entries: Sequence[tuple[str, str]]) -> bool:
+        """The owner's lines become exactly these; True when the file was written."""
+        request: dict[str, Any] = {"op": "set", "owner": owner, "lines": [list(one) for one in entries]}
+        if not entries:
+            request = {"op": "remove", "owner": owner}
+        return bool(self._hands.call("hosts_file", request)["changed"])
+
+    # -- private -------------------------------------------------------------------------------------------
+
+    def _op(self, **op: Any) -> dict[str, Any]:
+        result: dict[str, Any] = self._hands.call("files", {"ops": [op]})["results"][0]
+        return result
+
+    def _append(self, target: str, piece: bytes, offset: int) -> int:
+        data = base64.b64encode(piece).decode("ascii")
+        request = {"op": "append", "path": target, "data": data, "offset": offset}
+        return int(self._hands.call("folder", request, within=120)["size"])
+
+    def _fill(self, op: str, source: str, target: str) -> FolderDigest:
+        """Both fill a partial folder and move it last: after a lost reply, a target that is there is whole."""
+        try:
+            reply = self._hands.call("folder", {"op": op, "source": source, "target": target}, within=LONG)
+            filled = replies.folder_digest(reply)
+        except UnreachableError as lost:
+            if not lost.maybe_done:
+                raise
+            filled = self.digest_folder(target)
+            if filled is None:
+                raise
+        if filled is None:
+            raise RemoteError(f"{self._hands.name}: {target} is not there after it was filled")
+        return filled
+
+
+class RemoteRecords:
+    """``interface.RecordStore`` of one farm on one machine: ``%ProgramData%\\arr-bluegreen\\<farm>``."""
+
+    def __init__(self, hands: Hands, folder: str) -> None:
+        self._hands, self._folder = hands, rf"%ProgramData%\arr-bluegreen\{folder}"
+
+    def read(self, name: str) -> str | None:
+        """The text, or None when there is no such record."""
+        text = self._op("read", name)["text"]
+        return None if text is None else str(text)
+
+    def write(self, name: str, text: str) -> None:
+        """Written whole or not at all."""
+        self._op("write", name, text=text)
+
+    def create(self, name: str, text: str) -> bool:
+        """Created exclusively. After a lost reply the record is looked at: ours it is if it reads as we wrote it."""
+        return self._decided("create", name, text, text=text)
+
+    def replace(self, name: str, expected: str, text: str) -> bool:
+        """Compare and swap; after a lost reply as ``create``."""
+        return self._decided("replace", name, text, expected=expected, text=text)
+
+    def delete(self, name: str, expected: str | None = None) -> bool:
+        """Removed; after a lost reply a record that is gone counts as removed by us."""
+        return self._decided("delete", name, None, expected=expected)
+
+    def names(self) -> tuple[str, ...]:
+        """The records there are, sorted."""
+        result = self._hands.call("files", {"ops": [{"op": "names", "path": self._folder}]})["results"][0]
+        return tuple(sorted(str(one) for one in result["names"]))
+
+    # -- private -------------------------------------------------------------------------------------------
+
+    def _op(self, op: str, name: str, **more: Any) -> dict[str, Any]:
+        if not _PLAIN.fullmatch(name):
+            raise UsageError(f"'{name}' is no name for a record")
+        one = {"op": op, "path": rf"{self._folder}\{name}", **more}
+        result: dict[str, Any] = self._hands.call("files", {"ops": [one]})["results"][0]
+        return result
+
+    def _decided(self, op: str, name: str, after: str | None, **more: Any) -> bool:
+        """Done or not; after a lost reply: look, and if nothing was done, once more."""
+        try:
+            return bool(self._op(op, name, **more)["done"])
+        except UnreachableError as lost:
+            if not lost.maybe_done:
+                raise
+        if self.read(name) == after:
+            return True
+        return bool(self._op(op, name, **more)["done"])
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+_PLAIN = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_. =-]{0,120}(?<![. ])")
+
+
+def _pairs(reply: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(one[0]), str(one[1])) for one in reply["entries"])

@@ -1,0 +1,134 @@
+"""Replies of our scripts as words. Pure; unknown names are left out, so that a newer script does no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from arr_bluegreen.control.interface import FolderDigest, MachineFacts, ProbeAnswer, ProbeRequest
+from arr_bluegreen.webfarm.farm import Server, WebFarm
+from arr_bluegreen.webfarm.site import PoolStatus, RunState, SiteStatus
+from arr_bluegreen.webfarm.state import FarmStatus, HealthTest, ServerState, ServerStatus, TestResult, WorkerProcess
+
+W = TypeVar("W")
+Reply = Mapping[str, Any]
+
+
+def farm_status(machine: str, reply: Reply) -> FarmStatus:
+    """The first farm of a ``status`` reply."""
+    told = reply["farms"][0]
+    servers = tuple(_known(Server, one) for one in told["servers"])
+    farm = WebFarm(name=told["name"], enabled=told["enabled"], servers=servers)
+    for field, value in told["settings"].items():
+        farm = _with(farm, field.split("."), value)
+    workers = reply.get("arr_workers")
+    return FarmStatus(
+        machine,
+        farm,
+        tuple(_running(one) for one in told["servers"]),
+        None if workers is None else tuple(_worker(one) for one in workers),
+    )
+
+
+def health_test(reply: Reply) -> HealthTest:
+    """A ``test_health`` reply."""
+    return HealthTest(TestResult(reply["result"]), int(reply["http_status"]), int(reply["error_code"]))
+
+
+def site_statuses(reply: Reply) -> tuple[SiteStatus, ...]:
+    """The sites of a ``sites`` reply."""
+    return tuple(SiteStatus(one["name"], int(one["id"]), _state(one["state"])) for one in reply["sites"])
+
+
+def pool_statuses(reply: Reply) -> tuple[PoolStatus, ...]:
+    """The pools of a ``sites`` reply."""
+    return tuple(
+        PoolStatus(one["name"], _state(one["state"]), tuple(map(_worker, one["workers"])), one.get("requests"))
+        for one in reply["pools"]
+    )
+
+
+def machine_facts(name: str, reply: Reply) -> MachineFacts:
+    """A ``machine`` reply."""
+    ports, reserved = reply.get("listening_ports"), reply.get("reserved_ports")
+    facts = MachineFacts(name, _time(reply["now"]))
+    same = {one.name: reply[one.name] for one in fields(MachineFacts) if one.name in reply and one.name not in _OWN}
+    return replace(
+        facts,
+        **same,
+        listening_ports=None if ports is None else tuple(map(int, ports)),
+        reserved_ports=None if reserved is None else tuple((int(one[0]), int(one[1])) for one in reserved),
+    )
+
+
+def probe_answer(told: Reply) -> ProbeAnswer:
+    """One answer of a ``probe`` reply."""
+    headers = tuple((str(one[0]), str(one[1])) for one in told.get("headers") or ())
+    return ProbeAnswer(
+        int(told["status"]), headers, told.get("text") or "", float(told.get("seconds") or 0), told.get("error") or ""
+    )
+
+
+def probe_request(one: ProbeRequest) -> dict[str, Any]:
+    """One request of a ``probe``."""
+    return {
+        "url": one.url,
+        "host": one.host,
+        "method": one.method,
+        "headers": [list(pair) for pair in one.headers],
+        "body": one.body,
+        "timeout": one.timeout.total_seconds(),
+        "verify_tls": one.verify_tls,
+    }
+
+
+def folder_digest(reply: Reply) -> FolderDigest | None:
+    """A ``folder`` reply; None when there is no such folder."""
+    if reply.get("missing"):
+        return None
+    return FolderDigest(int(reply["files"]), int(reply["bytes"]), str(reply["digest"]))
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+_OWN = frozenset({"name", "now", "listening_ports", "reserved_ports"})
+
+
+def _known(word: type[W], told: Reply) -> W:
+    names = {one.name for one in fields(word)}  # type: ignore[arg-type]  # only dataclasses come here
+    return word(**{name: value for name, value in told.items() if name in names})
+
+
+def _with(word: W, path: list[str], value: Any) -> W:
+    """The word with a dotted setting; what it does not know is left out."""
+    name, *below = path
+    if not is_dataclass(word) or name not in {one.name for one in fields(word)}:
+        return word
+    current = getattr(word, name)
+    if below:
+        changed = _with(current, below, value)
+    else:
+        changed = timedelta(seconds=value) if isinstance(current, timedelta) else value
+    new: W = replace(word, **{name: changed})  # type: ignore[type-var]  # a dataclass instance, checked above
+    return new
+
+
+def _running(told: Reply) -> ServerStatus:
+    state = told.get("state")
+    status = _known(ServerStatus, told)
+    return replace(status, state=None if state is None else ServerState(state))
+
+
+def _worker(told: Reply) -> WorkerProcess:
+    return WorkerProcess(str(told["pool"]), int(told["pid"]), _time(told["started"]))
+
+
+def _state(text: str) -> RunState:
+    return next((one for one in RunState if one.value == text), RunState.UNKNOWN)
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,98 @@
+"""``interface.Machine`` over WinRM: ``--on winrm:HOST``. Nothing is contacted before the first use."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import weakref
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from arr_bluegreen.control.clock import SystemClock
+from arr_bluegreen.control.endpoint import parse_endpoint
+from arr_bluegreen.control.hands import Hands, Lane, WinrmHands
+from arr_bluegreen.control.interface import Capability, Clock, MachineFacts
+from arr_bluegreen.control.local_files import folder_name
+from arr_bluegreen.control.remote_config import RemoteConfig
+from arr_bluegreen.control.remote_controls import RemoteFarm, RemoteProbe, RemoteSites
+from arr_bluegreen.control.remote_files import RemoteFiles, RemoteRecords
+from arr_bluegreen.control.replies import machine_facts
+from arr_bluegreen.control.winrm import Connection, check_sign_in
+
+if TYPE_CHECKING:
+    from arr_bluegreen.control.connect import ConnectSettings
+
+
+class ScriptedMachine:
+    """A machine whose controls are our scripts and appcmd, whichever way they are run there."""
+
+    def __init__(self, hands: Hands) -> None:
+        self.hands = hands
+        self.config = RemoteConfig(hands)
+        self.sites = RemoteSites(hands)
+        self.files = RemoteFiles(hands)
+        self.probe = RemoteProbe(hands)
+
+    @property
+    def name(self) -> str:
+        """How the user called it."""
+        return self.hands.name
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Everything; requests in flight per pool only where Request Monitor is installed (asked once)."""
+        asked = self._request_monitor
+        return frozenset(one for one in Capability if one is not Capability.REQUEST_MONITOR or asked)
+
+    def farm(self, name: str, front: Sequence[str] = ()) -> RemoteFarm:
+        """The run time of a farm."""
+        return RemoteFarm(self.hands, name, front)
+
+    def records(self, farm: str) -> RemoteRecords:
+        """Our records of a farm on this machine."""
+        return RemoteRecords(self.hands, folder_name(farm))
+
+    def facts(self) -> MachineFacts:
+        """What the machine is, listening and reserved ports included."""
+        return machine_facts(self.name, self.hands.call("machine", {"ports": True}))
+
+    def close(self) -> None:
+        """Let go of shells and connections."""
+        self.hands.close()
+
+    # -- private -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _request_monitor(self) -> bool:
+        return bool(self.hands.call("machine", {"ports": False}).get("request_monitor"))
+
+
+class WinrmMachine(ScriptedMachine):
+    """``winrm:NAME``; raises ``UsageError`` for a name or a sign-in that can be seen to be wrong."""
+
+    def __init__(self, name: str, settings: ConnectSettings, clock: Clock | None = None) -> None:
+        to = parse_endpoint(name, tls=settings.tls)
+        check_sign_in(to, settings)
+        own = clock or SystemClock()
+        hands = WinrmHands(name, own, lambda: Lane(Connection(to, settings, own), kept=settings.kept_powershell))
+        super().__init__(hands)
+        self.hands: WinrmHands = hands
+        _close_at_exit(hands)
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+def _close_at_exit(hands: WinrmHands) -> None:
+    """Ctrl+C and a forgotten ``close`` leave no shell behind."""
+    known = weakref.ref(hands)
+
+    def close() -> None:
+        one = known()
+        if one is not None:
+            with contextlib.suppress(Exception):
+                one.close()
+
+    atexit.register(close)
+    weakref.finalize(hands, atexit.unregister, close)
