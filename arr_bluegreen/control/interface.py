@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from arr_bluegreen.webfarm.change import ConfigChange
 from arr_bluegreen.webfarm.farm import Proxy, WebFarm
@@ -293,6 +293,28 @@ class Machine(Protocol):
 
     def close(self) -> None:
         """Let go of shells and connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationFacts:
+    """What a folder's web.config says of ASP.NET Core (arr.md 5.8); None where it could not be learned.
+
+    ``disallow_rotation`` is ``handlerSetting disallowRotationOnConfigChange``: the setting, not whether it works.
+    """
+
+    path: str
+    asp_net_core: bool | None = None
+    in_process: bool | None = None
+    disallow_rotation: bool = False
+    module_version: str | None = None
+
+
+@runtime_checkable
+class ApplicationReader(Protocol):
+    """A ``Machine`` that can tell (script ``web_config``). One that is none of these leaves it unknown."""
+
+    def applications(self, paths: Sequence[str]) -> tuple[ApplicationFacts, ...]:
+        """The facts of each folder, in order."""
 
 
 # -- the controller's own ---------------------------------------------------------------------------------------
