@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Literal
 
 By = Literal["state", "health-file", "enabled", "rule", "weights"]
-DurableBy = Literal["enabled", "health-file", "reconcile"]
+DurableBy = Literal["auto", "enabled", "health-file", "reconcile"]
 Writes = Literal["when-safe", "always", "never"]
 Then = Literal["wait", "cut", "fail"]
 
@@ -133,9 +133,9 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """``[durable]``: what keeps it live when ARR's worker process restarts."""
+    """``[durable]``: what keeps it live when ARR's worker process restarts; ``auto``: enabled where that is safe."""
 
-    by: DurableBy = "enabled"
+    by: DurableBy = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,7 @@ def _switch(table: Table) -> Switch:
 
 
 def _durable(table: Table) -> Durable:
-    found = Durable(table.choice("by", ("enabled", "health-file", "reconcile"), "enabled"))
+    found = Durable(table.choice("by", ("auto", "enabled", "health-file", "reconcile"), "auto"))
     table.finish()
     return found
 

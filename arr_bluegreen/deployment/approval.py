@@ -1,0 +1,51 @@
+"""A run that waited for an approval: what resuming it means, in time and too late."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from arr_bluegreen.deployment.events import RunPaused, RunResumed, Stamped
+from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.memory import BACK, CLEAR
+from arr_bluegreen.errors import RefusedError
+
+
+def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
+    """``deploy resume`` is the approval. Too late, what the description says is done: go on, go back, or hold.
+
+    Raises ``RefusedError`` for ``hold``: an approval that came too late is none.
+    """
+    paused = _pause_of(events)
+    if paused is None:
+        return
+    if paused.until and hands.machine_now() > datetime.fromisoformat(paused.until):
+        match paused.otherwise:
+            case "return":
+                way = BACK if hands.memory.get("switch_begun") else CLEAR
+                return hands.note("way", {"to": way, "why": "no approval came in time"})
+            case "go-on":
+                pass
+            case _:
+                raise RefusedError(
+                    f"the approval before '{paused.step}' was due by {paused.until}",
+                    hint="'deploy switch-back' or 'deploy abort' ends the run.",
+                )
+    hands.note(f"approved:{paused.step}", True)
+    return hands.note(f"passed:{paused.step}", True)
+
+
+# -- private -------------------------------------------------------------------------------------------------
+
+
+def _pause_of(events: Sequence[Stamped]) -> RunPaused | None:
+    """The pause this resumption answers: the last event but resumptions."""
+    for one in reversed(events):
+        match one.event:
+            case RunResumed():
+                continue
+            case RunPaused():
+                return one.event
+            case _:
+                return None
+    return None

@@ -1,0 +1,113 @@
+"""From a description and machines to a plan, and from a journal to the run it belongs to. Nothing is changed here."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from arr_bluegreen.control.interface import Capability
+from arr_bluegreen.deployment import wanted
+from arr_bluegreen.deployment.description import Deployment
+from arr_bluegreen.deployment.description_read import parse_description
+from arr_bluegreen.deployment.events import Stamped
+from arr_bluegreen.deployment.hands import Roles
+from arr_bluegreen.deployment.health_file import refuse_unfit
+from arr_bluegreen.deployment.journal import started
+from arr_bluegreen.deployment.matching import asks_version
+from arr_bluegreen.deployment.now import Controls, Now, refuse_missing, stores
+from arr_bluegreen.deployment.plan import Plan, forward_steps, what_is_seen
+from arr_bluegreen.deployment.slots import find_roles
+from arr_bluegreen.deployment.writes import judge_writes, resolve_durable
+from arr_bluegreen.errors import CapabilityMissing, DescriptionError, RefusedError
+
+NEEDED = (Capability.READ_CONFIG, Capability.WRITE_CONFIG, Capability.RUN_TIME, Capability.PROBE, Capability.FILES)
+
+
+def new_run_id(now: datetime) -> str:
+    """A run's name: its time (UTC) and four random hex digits, so that names sort by time."""
+    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def plan_run(
+    deployment: Deployment, controls: Controls, *, live: str = "", version: str = "", accept_gap: bool = False
+) -> Plan:
+    """The plan that makes the idle slot live. Everything that can be refused is refused here, before anything is touched."""
+    _refuse_incapable(controls)
+    version = version or deployment.content.version
+    if asks_version(deployment.gate) and not version:
+        raise DescriptionError(
+            "the gate is to prove a version, and none is named", where="content.version", hint="Give --version V."
+        )
+    now = Now(controls, deployment)
+    refuse_missing(now, deployment)
+    found = find_roles(now, deployment, wanted.newest(stores(controls, deployment)), live)
+    roles = Roles(found.idle, found.live, version)
+    return _plan(deployment, controls, now, roles, "run", accept_gap)
+
+
+def plan_switch_back(deployment: Deployment, controls: Controls, *, live: str = "", accept_gap: bool = False) -> Plan:
+    """The plan that makes the idle slot, kept warm, live again: one quick probe plus the switch."""
+    _refuse_incapable(controls)
+    now = Now(controls, deployment)
+    found = find_roles(now, deployment, wanted.newest(stores(controls, deployment)), live)
+    roles = Roles(found.idle, found.live, "", quick=True)
+    return _plan(deployment, controls, now, roles, "switch-back", accept_gap)
+
+
+def reopened(events: Sequence[Stamped]) -> tuple[Deployment, Roles, str]:
+    """The description, roles and ``durable`` of a journal. Raises ``DescriptionError`` when it holds none."""
+    begin = started(events)
+    if begin is None:
+        raise DescriptionError("the journal holds no run")
+    deployment = parse_description(begin.description, begin.folder)
+    quick = begin.kind == "switch-back"
+    return (
+        deployment,
+        Roles(deployment.slot(begin.new), deployment.slot(begin.old), begin.version, quick),
+        begin.durable,
+    )
+
+
+# -- private -------------------------------------------------------------------------------------------------
+
+
+def _plan(deployment: Deployment, controls: Controls, now: Now, roles: Roles, kind: str, accept_gap: bool) -> Plan:
+    if deployment.switch.by == "health-file":
+        for status in now.farms():
+            refuse_unfit(deployment, status)
+    safety = judge_writes(controls, deployment)
+    needs_enabling = deployment.switch.by != "enabled" and not now.enabled(roles.new)
+    durable = resolve_durable(deployment, safety, needs_enabling, accept_gap)
+    steps = forward_steps(deployment, roles, durable)
+    return Plan(kind, roles, durable, steps, what_is_seen(now), safety.restarts, _gaps(deployment, durable), accept_gap)
+
+
+def _gaps(deployment: Deployment, durable: str) -> tuple[str, ...]:
+    """The honest gap of each choice."""
+    switch = {
+        "state": "switch by state: none known; run-time state is lost when ARR's worker process restarts, so this run "
+        "sets it again while it lives",
+        "health-file": "switch by health file: ARR's probe decides, so the switch takes its interval (down: times retries)",
+        "enabled": "switch by enabled: one write at the switch",
+        "rule": "switch by rule: one write at the switch",
+        "weights": "switch by weights: one write per stage",
+    }[deployment.switch.by]
+    kept = {
+        "enabled": "durable by enabled: none after its one commit",
+        "health-file": "durable by health file: after a restart both slots serve until ARR's first probes",
+        "reconcile": "durable by reconcile: after a restart of ARR both slots serve until the scheduled task has run",
+    }[durable]
+    return (switch, kept)
+
+
+def _refuse_incapable(controls: Controls) -> None:
+    for machine in controls.arr:
+        for one in NEEDED:
+            if one not in machine.capabilities:
+                raise CapabilityMissing(
+                    f"{machine.name} cannot {one.value}, which a run needs",
+                    hint="A file has no run time: deploy to a machine, with --on local or --on winrm:HOST.",
+                )
+    if not controls.arr:
+        raise RefusedError("no ARR machine is named", hint="Give --on, or [arr] machines in the description.")

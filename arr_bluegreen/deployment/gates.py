@@ -1,0 +1,161 @@
+"""The two gates: the slot's own answers prove the new version; then ARR's own eyes see it healthy, on every ARR machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from arr_bluegreen.control.interface import ProbeAnswer
+from arr_bluegreen.deployment.asking import ask_slot
+from arr_bluegreen.deployment.description import Gate, Slot
+from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.matching import asks_version, why_not, why_not_version
+from arr_bluegreen.deployment.now import Now, farm_control
+from arr_bluegreen.deployment.proof import GateFailed, remembered, workers_now
+from arr_bluegreen.errors import WaitRanOutError
+from arr_bluegreen.webfarm import FarmStatus, TestResult
+from arr_bluegreen.webfarm.change import ConfigChange
+
+
+@dataclass(frozen=True)
+class ProveVersion:
+    """Gate 1: so many good answers in a row, each naming the version (a quick gate: one, of any version)."""
+
+    slot: Slot
+    how: Gate
+    version: str
+    quick: bool = False
+    name: str = "gate"
+    phase: str = "gate"
+
+    def title(self) -> str:
+        return f"Prove that {self.slot.name} serves{f' version {self.version}' if self.version else ''}"
+
+    def explain(self) -> Sequence[str]:
+        passes = 1 if self.quick else self.how.passes
+        text = f"{passes} good answer(s) in a row from each member at {self.how.version_url}, status {self.how.status}"
+        if self.version and asks_version(self.how):
+            return (f"{text}, naming version {self.version}.",)
+        return (f"{text}. Nothing names the version: an old one that answers would pass too.",)
+
+    def commits(self) -> Sequence[ConfigChange]:
+        return ()
+
+    def holds(self, hands: Hands) -> bool:
+        return remembered(hands, self.slot, "gated")
+
+    def perform(self, hands: Hands) -> None:
+        clock = hands.controls.clock
+        began, good, passes = clock.monotonic(), 0, 1 if self.quick else self.how.passes
+        while True:
+            hands.forget()
+            bad = self._bad(hands)
+            good = 0 if bad else good + 1
+            if good >= passes:
+                return hands.note("gated", workers_now(hands, self.slot))
+            gone, limit = clock.monotonic() - began, self.how.within.total_seconds()
+            if gone >= limit:
+                raise GateFailed(f"'{self.slot.name}' does not pass the gate after {gone:.0f} s: {bad}")
+            hands.progress(f"{good} of {passes} good answers in a row{f'; {bad}' if bad else ''}", good / passes)
+            hands.pause(self.how.every)
+
+    def _bad(self, hands: Hands) -> str:
+        for member, path, answer in ask_slot(hands, self.slot, (self.how.version_url,), self.how.timeout):
+            reason = judge(answer, self.how, self.version)
+            if reason:
+                return f"{member.address}{path}: {reason}"
+        return ""
+
+
+@dataclass(frozen=True)
+class ArrGate:
+    """Gate 2: ARR's TestHealth from every ARR machine; then isHealthy, which is never forged where a health URL is set.
+
+    ``tests_health_url`` is false for the health-file switch: the idle slot's file says down until the switch.
+    """
+
+    slot: Slot
+    how: Gate
+    tests_health_url: bool = True
+    name: str = "arr-gate"
+    phase: str = "gate"
+
+    def title(self) -> str:
+        return f"Let ARR test {self.slot.name}"
+
+    def explain(self) -> Sequence[str]:
+        return (
+            "TestHealth from every ARR machine with the farm's own url, timeout and matches; where a health URL is "
+            "configured, ARR must call the servers healthy by itself; where none is, SetHealthy after a Success.",
+        )
+
+    def commits(self) -> Sequence[ConfigChange]:
+        return ()
+
+    def holds(self, hands: Hands) -> bool:
+        return remembered(hands, self.slot, "arr_gated") and not self._ill(hands.now())
+
+    def perform(self, hands: Hands) -> None:
+        began, limit = hands.controls.clock.monotonic(), self.how.within.total_seconds()
+        while bad := self._test(hands):
+            gone = hands.controls.clock.monotonic() - began
+            if gone >= limit:
+                raise GateFailed(f"ARR's own test of '{self.slot.name}' fails after {gone:.0f} s: {bad}")
+            hands.progress(f"ARR's test: {bad}", gone / limit)
+            hands.pause(self.how.every)
+        self._wait_healthy(hands)
+        hands.note("arr_gated", workers_now(hands, self.slot))
+
+    def _test(self, hands: Hands) -> str:
+        for machine, status in zip(hands.controls.arr, hands.now().of(self.slot), strict=True):
+            check, control = status.farm.health_check, farm_control(machine, hands.deployment, self.slot)
+            own = self.tests_health_url and bool(check.url)
+            url = check.url if own else self.how.health_url or self._url(hands, status)
+            codes, text = (check.status_code_match, check.response_match) if own else (self.how.status, "")
+            for address in self.slot.addresses:
+                test = control.test_health(address, url, check.timeout, codes, text)
+                if test.result is not TestResult.SUCCESS:
+                    return f"{address} on {status.machine}: {test.result.value} (status {test.http_status})"
+                if not check.url and status.server(address).is_healthy is False:
+                    hands.forget()
+                    control.set_healthy({address: True})
+        return ""
+
+    def _url(self, hands: Hands, status: FarmStatus) -> str:
+        host = hands.deployment.app.hosts[0] if hands.deployment.app.hosts else status.farm.name
+        return f"http://{host}/{self.how.version_url.lstrip('/')}"
+
+    def _wait_healthy(self, hands: Hands) -> None:
+        good = 0
+
+        def until(now: Now) -> str:
+            nonlocal good
+            ill = self._ill(now)
+            good = 0 if ill else good + 1
+            return ill or (
+                "" if good >= self.how.health_passes else f"healthy {good} of {self.how.health_passes} times"
+            )
+
+        try:
+            hands.wait(until, self.how.within, self.how.every)
+        except WaitRanOutError as error:
+            raise GateFailed(f"ARR does not call '{self.slot.name}' healthy: {error}") from error
+
+    def _ill(self, now: Now) -> str:
+        for status in now.of(self.slot):
+            if not self.tests_health_url or not status.farm.health_check.url:
+                continue
+            for server in now.servers(self.slot, status):
+                if server.enabled and status.server(server.address).is_healthy is not True:
+                    return f"waiting for ARR on {status.machine} to call {server.address} healthy"
+        return ""
+
+
+def judge(answer: ProbeAnswer, how: Gate, version: str) -> str:
+    """Why an answer does not pass gate 1; "" when it does."""
+    slow = how.slower_than is not None and answer.seconds > how.slower_than.total_seconds()
+    return (
+        why_not(answer, how.status)
+        or why_not_version(answer, how, version)
+        or (f"took {answer.seconds:.2f} s" if slow else "")
+    )

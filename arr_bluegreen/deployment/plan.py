@@ -1,0 +1,190 @@
+"""The plan: steps, what was seen when they were chosen, and which worker processes each commit will restart. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from arr_bluegreen.deployment.bake import BakeNew, Settle
+from arr_bluegreen.deployment.deploy_content import DeployContent
+from arr_bluegreen.deployment.description import Deployment, Hook
+from arr_bluegreen.deployment.drain import DrainOld
+from arr_bluegreen.deployment.enable import ClearIdle, Enable, MakeDurable
+from arr_bluegreen.deployment.gates import ArrGate, ProveVersion
+from arr_bluegreen.deployment.hands import Roles
+from arr_bluegreen.deployment.hooks import RunHook
+from arr_bluegreen.deployment.now import Now
+from arr_bluegreen.deployment.prepare import Fence, StartSlot
+from arr_bluegreen.deployment.prove_front import ProveFront
+from arr_bluegreen.deployment.step import Step
+from arr_bluegreen.deployment.switch import BringIn, FlipFile, TakeOut
+from arr_bluegreen.deployment.switch_commit import Retarget, SwapEnabled
+from arr_bluegreen.deployment.want import Want
+from arr_bluegreen.deployment.warm_up import WarmSlot
+from arr_bluegreen.errors import RefusedError, StalePlanError
+from arr_bluegreen.webfarm import receives_new
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do: ``kind`` is ``run`` or ``switch-back``; ``durable`` is the resolved ``[durable] by``.
+
+    ``seen`` is what the choice rests on, in words; a plan is stale when the machines show something else.
+    """
+
+    kind: str
+    roles: Roles
+    durable: str
+    steps: tuple[Step, ...]
+    seen: Mapping[str, str]
+    restarts: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+    accept_gap: bool = field(default=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """One hash of what was seen."""
+        return hashlib.sha256(json.dumps(dict(self.seen), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def writes(self) -> int:
+        """How many steps commit configuration."""
+        return sum(1 for one in self.steps if one.commits() or isinstance(one, Retarget))
+
+    def refuse_stale(self, seen: Mapping[str, str]) -> None:
+        """Raises ``StalePlanError`` with the differences when the world has moved since."""
+        keys = [key for key in {**self.seen, **seen} if self.seen.get(key) != seen.get(key)]
+        if keys:
+            told = "; ".join(
+                f"{key}: was {self.seen.get(key, 'not there')}, is {seen.get(key, 'not there')}" for key in keys
+            )
+            raise StalePlanError(f"the plan is stale: {told}", hint="Make a new one with 'deploy plan'.")
+
+
+def what_is_seen(now: Now) -> dict[str, str]:
+    """What a plan rests on: per ARR machine each server's place, and the wanted record."""
+    found: dict[str, str] = {}
+    farms = {slot.farm or now.deployment.app.farm for slot in now.deployment.slots.slots}
+    for farm in sorted(farms):
+        for status in now.farms(farm):
+            for server in status.farm.servers:
+                enabled = "enabled" if server.enabled else "not enabled"
+                service = "in service" if receives_new(server, status) else "not in service"
+                found[f"{status.machine} {farm}/{server.address}"] = f"{enabled}, {service}, port {server.http_port}"
+    for machine, record in zip(now.controls.arr, now.wanted(), strict=True):
+        found[f"{machine.name} wanted"] = f"{record.slot}, epoch {record.epoch}" if record else "nothing"
+    return found
+
+
+def forward_steps(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step, ...]:
+    """The sequence that makes ``roles.new`` live (design of a run: prepare, prove, enable, switch, prove, drain, bake,
+    make durable). With ``roles.quick`` (going back to a slot that was kept warm): a quick probe and the switch."""
+    steps = (*_prepare(deployment, roles), *_switch(deployment, roles), *_after(deployment, roles, durable))
+    return _with_hooks(deployment, steps, roles.quick)
+
+
+def back_steps(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step, ...]:
+    """The sequence back to ``roles.old``, after the switch began: made from what is seen, never a blind undo."""
+    turned = replace(roles, new=roles.old, old=roles.new, version="", quick=True)
+    steps = (*_prepare(deployment, turned), *_switch(deployment, turned), *_after(deployment, turned, durable))
+    return tuple(one for one in steps if not isinstance(one, (BakeNew, Fence)))
+
+
+def clear_steps(deployment: Deployment, roles: Roles, enabled_by_us: tuple[str, ...]) -> tuple[Step, ...]:
+    """The idle slot put back as it was, before any switch."""
+    return (
+        ClearIdle(roles.new, roles.new.farm or deployment.app.farm, enabled_by_us),
+        Want(roles.old, roles.new, begins=False, name="want-old"),
+        Settle(roles.old),
+    )
+
+
+# -- private -------------------------------------------------------------------------------------------------
+
+
+def _prepare(deployment: Deployment, roles: Roles) -> tuple[Step, ...]:
+    by, new = deployment.switch.by, roles.new
+    prove = ProveVersion(new, deployment.gate, roles.version, roles.quick)
+    steps: list[Step] = []
+    if not roles.quick:
+        steps.append(Want(roles.old, new, begins=False, name="want-old", phase="deploy"))
+    if by != "rule":
+        steps.append(Fence(new))
+    if deployment.content.source and not roles.quick:
+        steps.append(DeployContent(new, deployment.content))
+    steps.append(StartSlot(new))
+    if not roles.quick:
+        steps.append(WarmSlot(new, deployment.warm_up))
+    steps.append(prove)
+    if by == "health-file" and not roles.quick:
+        steps.append(FlipFile(new, deployment.switch))
+    if by != "enabled":
+        steps.append(Enable(new, deployment.app.farm))
+        steps += _again(deployment, roles, "after-enable")
+    steps.append(ArrGate(new, deployment.gate, tests_health_url=by != "health-file"))
+    return tuple(steps)
+
+
+def _again(deployment: Deployment, roles: Roles, when: str) -> list[Step]:
+    """What a commit restarted is warmed and proven again; these hold where nothing was."""
+    return [
+        WarmSlot(
+            roles.new, deployment.warm_up, name=f"warm-up-{when}", phase="enable" if "enable" in when else "durable"
+        ),
+        replace(
+            ProveVersion(roles.new, deployment.gate, roles.version, roles.quick),
+            name=f"gate-{when}",
+            phase="enable" if "enable" in when else "durable",
+        ),
+    ]
+
+
+def _switch(deployment: Deployment, roles: Roles) -> tuple[Step, ...]:
+    how, new, old = deployment.switch, roles.new, roles.old
+    steps: list[Step] = [Want(new, old, begins=True, version=roles.version)]
+    match how.by:
+        case "state" | "health-file":
+            steps += [BringIn(new, how), TakeOut(old, how, deployment.drain)]
+        case "enabled":
+            steps += [SwapEnabled(new, old, how, deployment.app.farm)]
+        case "rule":
+            steps += [BringIn(new, how), Retarget(new, old, how)]
+        case "weights":
+            raise RefusedError('[switch] by = "weights" is not there yet', hint='Use by = "state".')
+        case _:
+            assert_never(how.by)
+    if how.prove:
+        steps.append(ProveFront(new, deployment.gate, roles.version))
+    return tuple(steps)
+
+
+def _after(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step, ...]:
+    steps: list[Step] = [DrainOld(roles.old, deployment.drain)]
+    if deployment.bake.time or deployment.bake.command:
+        steps.append(BakeNew(roles.new, deployment.bake, deployment.gate))
+    if durable == "enabled" and deployment.switch.by in ("state", "weights", "health-file"):
+        steps += [MakeDurable(roles.old, deployment.app.farm), *_again(deployment, roles, "after-durable")]
+    return (*steps, Settle(roles.new))
+
+
+def _with_hooks(deployment: Deployment, steps: tuple[Step, ...], quick: bool) -> tuple[Step, ...]:
+    """Hooks stand before the first and after the last step of their phase; the smoke test closes the gates."""
+    found: list[Step] = []
+    for at, step in enumerate(steps):
+        if at == 0 or steps[at - 1].phase != step.phase:
+            found += [RunHook(one, step.phase) for one in _once(deployment, found, f"before_{step.phase}")]
+        found.append(step)
+        if step.phase not in [one.phase for one in steps[at + 1 :]]:
+            if step.phase == "gate" and not quick:
+                found += [RunHook(one, "gate", gates=True) for one in deployment.hook("smoke_test")]
+            found += [RunHook(one, step.phase) for one in _once(deployment, found, f"after_{step.phase}")]
+    return tuple(found)
+
+
+def _once(deployment: Deployment, found: list[Step], when: str) -> tuple[Hook, ...]:
+    """The hooks of a moment that do not stand there yet (phases may alternate)."""
+    there = {one.name for one in found}
+    return tuple(one for one in deployment.hook(when) if f"hook-{one.when}" not in there)

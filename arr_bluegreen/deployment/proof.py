@@ -1,0 +1,24 @@
+"""What a proof is worth: it is of certain worker processes, and gone with them."""
+
+from __future__ import annotations
+
+from arr_bluegreen.deployment.description import Slot
+from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.errors import ArrBlueGreenError, ExitCode
+
+
+class GateFailed(ArrBlueGreenError):
+    """The slot is not good enough to go (or stay) live. The run turns this into its own end; it seldom leaves it."""
+
+    exit_code = ExitCode.OLD_SLOT_SERVES
+
+
+def workers_now(hands: Hands, slot: Slot) -> list[list[str | int]]:
+    """The slot's worker processes as they can be kept in the journal. Takes a new look."""
+    return [list(one) for one in hands.look().workers(slot)]
+
+
+def remembered(hands: Hands, slot: Slot, fact: str) -> bool:
+    """Whether this proof was given for exactly the worker processes that run now."""
+    proven = hands.memory.get(fact)
+    return proven is not None and proven == [list(one) for one in hands.now().workers(slot)]

@@ -1,0 +1,138 @@
+"""Proof after the switch: through every front binding of every ARR machine the new version answers, and the new
+servers' totalRequests rise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from arr_bluegreen.control.interface import Machine, ProbeRequest
+from arr_bluegreen.deployment.description import Gate, Slot
+from arr_bluegreen.deployment.gates import judge
+from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.now import Now
+from arr_bluegreen.deployment.proof import GateFailed
+from arr_bluegreen.errors import NoSuchObject, UnreachableError
+from arr_bluegreen.webfarm import Binding
+from arr_bluegreen.webfarm.change import ConfigChange
+
+PLAIN = (("Cache-Control", "no-cache"), ("Pragma", "no-cache"))
+
+
+@dataclass(frozen=True)
+class ProveFront:
+    """Every front binding answers with the version, from every ARR machine."""
+
+    slot: Slot
+    how: Gate
+    version: str
+    tries: int = 10
+    name: str = "prove"
+    phase: str = "switch"
+
+    def title(self) -> str:
+        return f"Prove through the front that {self.slot.name} answers"
+
+    def explain(self) -> Sequence[str]:
+        return ("A request through every front binding, on each ARR machine, with the public Host, past any cache; "
+                f"and totalRequests of {self.slot.name} must rise.",)  # fmt: skip
+
+    def commits(self) -> Sequence[ConfigChange]:
+        return ()
+
+    def holds(self, hands: Hands) -> bool:
+        return bool(hands.memory.get("proven"))
+
+    def perform(self, hands: Hands) -> None:
+        before = totals(hands.look(), self.slot)
+        asked = 0
+        for machine in hands.controls.arr:
+            requests = front_requests(hands, machine, self.how)
+            asked += len(requests)
+            self._prove(hands, machine, requests)
+        if not asked:
+            hands.warn(
+                "no front site with an http binding is described ([app] front): the switch is not proven from outside"
+            )
+        elif not risen(before, totals(hands.look(), self.slot)):
+            raise GateFailed(f"the front answers, and ARR counts no request for '{self.slot.name}'")
+        hands.note("proven", True)
+
+    def _prove(self, hands: Hands, machine: Machine, requests: tuple[ProbeRequest, ...]) -> None:
+        how = replace(self.how, slower_than=None)
+        bad = ""
+        for turn in range(self.tries):
+            left = machine.probe.ask(requests) if requests else ()
+            faults = [(one.url, judge(answer, how, self.version)) for one, answer in zip(requests, left, strict=True)]
+            bad = next((f"{url} on {machine.name}: {why}" for url, why in faults if why), "")
+            if not bad:
+                return
+            hands.progress(f"through the front: {bad}", turn / self.tries)
+            hands.pause(timedelta(seconds=0.3))
+        raise GateFailed(f"through the front the new version does not answer: {bad}")
+
+
+def front_requests(hands: Hands, machine: Machine, how: Gate) -> tuple[ProbeRequest, ...]:
+    """One request for each http(s) binding of each front site, made on that ARR machine."""
+    names = {one.casefold() for one in hands.deployment.app.front}
+    if not names:
+        return ()
+    config = machine.config.read()
+    sites = [one for one in config.sites if one.name.casefold() in names]
+    if len(sites) < len(names):
+        missing = names - {one.name.casefold() for one in sites}
+        raise NoSuchObject(
+            "front site", sorted(missing)[0], tuple(one.name for one in config.sites), where=machine.name
+        )
+    public = hands.deployment.app.hosts
+    return tuple(
+        ProbeRequest(
+            _url(binding, how, hands.identity.run),
+            host=binding.host or (public[0] if public else "localhost"),
+            headers=PLAIN,
+            timeout=how.timeout,
+        )
+        for site in sites
+        for binding in site.bindings
+        if binding.protocol in ("http", "https") and binding.port and not binding.host.startswith("*")
+    )
+
+
+def totals(now: Now, slot: Slot) -> tuple[int | None, ...]:
+    """totalRequests of every server of the slot on every ARR machine."""
+    return tuple(status.server(one).total_requests for status in now.of(slot) for one in slot.addresses)
+
+
+def risen(before: tuple[int | None, ...], after: tuple[int | None, ...]) -> bool:
+    """Whether any count rose; unknown counts, and counts that were reset meanwhile, prove nothing either way."""
+    pairs = [(a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None]
+    return not pairs or any(b != a for a, b in pairs)
+
+
+def judge_front(hands: Hands, how: Gate, version: str) -> str | None:
+    """Why the front does not answer well, "" when it does, None when that could not be learned (nobody could ask)."""
+    asked = 0
+    for machine in hands.controls.arr:
+        requests = front_requests(hands, machine, how)
+        if not requests:
+            continue
+        asked += 1
+        try:
+            answers = machine.probe.ask(requests)
+        except UnreachableError:
+            return None
+        for one, answer in zip(requests, answers, strict=True):
+            why = judge(answer, how, version)
+            if why:
+                return f"{one.url} on {machine.name}: {why}"
+    return "" if asked else None
+
+
+# -- private -------------------------------------------------------------------------------------------------
+
+
+def _url(binding: Binding, how: Gate, run: str) -> str:
+    address = "127.0.0.1" if binding.address in ("*", "") else binding.address
+    mark = "&" if "?" in how.version_url else "?"
+    return f"{binding.protocol}://{address}:{binding.port}/{how.version_url.lstrip('/')}{mark}arr-bluegreen={run}"

@@ -1,0 +1,332 @@
+"""A run: the lock taken, the plan carried out step by step with its intent journaled first, and an end that is told.
+
+Resuming replays the journal and looks again: a step is done only if it holds now. Going back is a plan made from what is
+seen. A lost reply is "unknown": look, then decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from arr_bluegreen.deployment.approval import check_approval
+from arr_bluegreen.deployment.description import Deployment
+from arr_bluegreen.deployment.events import (
+    Event,
+    Listener,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Stamped,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+)
+from arr_bluegreen.deployment.hands import Hands, Identity, Roles
+from arr_bluegreen.deployment.hooks import run_hook
+from arr_bluegreen.deployment.journal import Journal
+from arr_bluegreen.deployment.lock import Lock
+from arr_bluegreen.deployment.memory import BACK, CLEAR, FORWARD, Memory
+from arr_bluegreen.deployment.now import Controls, stores
+from arr_bluegreen.deployment.plan import Plan, back_steps, clear_steps, forward_steps
+from arr_bluegreen.deployment.proof import GateFailed
+from arr_bluegreen.deployment.step import Step
+from arr_bluegreen.errors import (
+    ArrBlueGreenError,
+    ExitCode,
+    RemoteError,
+    UnfinishedError,
+    UnreachableError,
+    WaitRanOutError,
+)
+
+TRIES = 3
+"""How often a step whose reply was lost is looked at and done again before the run gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user asked for: ``until`` a step or phase, the journal's place, who listens."""
+
+    until: str = ""
+    listeners: tuple[Listener, ...] = ()
+
+
+class Run:
+    """One run, new or resumed. ``start``, ``resume``, ``switch_back`` or ``abort``, once; each returns how it ended."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        controls: Controls,
+        journal: Journal,
+        identity: Identity,
+        roles: Roles,
+        durable: str,
+        asked: Asked | None = None,
+        events: Sequence[Stamped] = (),
+    ) -> None:
+        self.deployment, self.controls, self.journal = deployment, controls, journal
+        self.identity, self.roles, self.durable = identity, roles, durable
+        self._asked = asked or Asked()
+        self._events = list(events)
+        self._memory = Memory(events)
+        self._locks = [
+            Lock(one, deployment.app.farm, controls.clock, identity.run, identity.who, identity.where)
+            for one in controls.arr
+        ]
+        self._began = controls.clock.monotonic()
+        self._acted = bool(events)
+        self._hands = Hands(
+            deployment, controls, self._memory, roles, identity, self._tell, self._beat, self._locks[0].machine_now
+        )
+
+    def start(self, plan: Plan, check: Callable[[], None] = lambda: None) -> RunEnded:
+        """Carry out a plan. ``check`` is called under the lock, before anything is journaled; what it raises is raised."""
+        self._lock()
+        try:
+            check()
+            self.journal.start()
+            self._tell(self._begin(plan))
+        except ArrBlueGreenError:
+            self._unlock()
+            raise
+        return self._go()
+
+    def resume(self) -> RunEnded:
+        """Go on where the journal ends."""
+        return self._again(lambda: check_approval(self._events, self._hands))
+
+    def switch_back(self) -> RunEnded:
+        """Return to the old slot: back over the switch, or (before it) clear the idle slot."""
+        return self._again(lambda: self._turn(BACK if self._memory.get("switch_begun") else CLEAR, "asked"))
+
+    def abort(self) -> RunEnded:
+        """End before the switch. Raises ``RefusedError`` (through the caller's check) once it has begun."""
+        return self._again(lambda: self._turn(CLEAR, "asked"))
+
+    # -- private -------------------------------------------------------------------------------------------------
+
+    def _again(self, first: Callable[[], None]) -> RunEnded:
+        self._lock()
+        try:
+            self.journal.start()
+            self._tell(RunResumed(self.identity.who, self.identity.where))
+            first()
+        except ArrBlueGreenError:
+            self._unlock()
+            raise
+        return self._go()
+
+    def _begin(self, plan: Plan) -> RunStarted:
+        one = self.deployment
+        return RunStarted(
+            kind=plan.kind,
+            app=one.app.name,
+            farm=one.app.farm,
+            new=self.roles.new.name,
+            old=self.roles.old.name,
+            version=self.roles.version,
+            by=one.switch.by,
+            durable=self.durable,
+            steps=tuple(step.name for step in plan.steps),
+            accept_gap=plan.accept_gap,
+            who=self.identity.who,
+            where=self.identity.where,
+            folder=one.folder,
+            description=one.text,
+        )
+
+    def _go(self) -> RunEnded:
+        """To the end, whatever the end is. Only what is no error of ours passes through (a kill leaves all as it is)."""
+        try:
+            ended = self._ways()
+        except KeyboardInterrupt:
+            ended = self._end("interrupted", ExitCode.INTERRUPTED, "interrupted; 'deploy resume' goes on")
+        except ArrBlueGreenError as error:
+            ended = self._failed(error)
+        self._copy()
+        self._unlock()
+        return ended
+
+    def _ways(self) -> RunEnded:
+        while True:
+            try:
+                paused = self._steps(self._plan())
+            except GateFailed as error:
+                self._turn_or_raise(error)
+                continue
+            if paused is not None:
+                return paused
+            return self._over()
+
+    def _plan(self) -> tuple[Step, ...]:
+        match self._memory.way:
+            case "back":
+                self._hands.roles = Roles(self.roles.old, self.roles.new, "", quick=True)
+                return back_steps(self.deployment, self.roles, self.durable)
+            case "clear":
+                ours = tuple(self._memory.get("enabled_by_us", [], way=FORWARD))
+                return clear_steps(self.deployment, self.roles, ours)
+            case _:
+                return forward_steps(self.deployment, self.roles, self.durable)
+
+    def _turn_or_raise(self, error: GateFailed) -> None:
+        """A slot that fails its gate before the switch is cleared; after it, the old slot is made live again."""
+        if self._memory.way != FORWARD:
+            raise UnfinishedError(str(error), hint="Neither slot is proven now. See 'deploy status'.") from error
+        for hook in self.deployment.hook("on_failure"):
+            problem = run_hook(self._hands, hook)
+            if problem:
+                self._hands.warn(problem)
+        self._turn(BACK if self._memory.get("switch_begun") else CLEAR, str(error))
+
+    def _turn(self, way: str, why: str) -> None:
+        if self._memory.way != way:
+            self._hands.note("way", {"to": way, "why": why})
+            self._hands.forget()
+
+    def _steps(self, steps: tuple[Step, ...]) -> RunEnded | None:
+        phase = ""
+        for step in steps:
+            if self._memory.way == FORWARD and self._pauses(step):
+                return self._pause(step)
+            if step.phase != phase and phase:
+                self._copy()
+            phase = step.phase
+            self._hands.step = step.name
+            self._one(step)
+            if self._asked.until and self._asked.until in (step.name,):
+                return self._pause(step)
+        return None
+
+    def _one(self, step: Step) -> None:
+        """Do one step, if it does not hold. What was lost on the way is looked for before it is done again."""
+        self._beat()
+        self._hands.reassert()
+        if self._retried(lambda: step.holds(self._hands)):
+            self._tell(StepSkipped(step.name, "holds already"))
+            return
+        began = self.controls.clock.monotonic()
+        self._tell(StepStarted(step.name, step.title()))
+        self._acted = True
+        try:
+            self._perform(step)
+        except ArrBlueGreenError as error:
+            self._tell(StepFailed(step.name, str(error), self._since(began)))
+            raise
+        self._tell(StepDone(step.name, self._since(began)))
+
+    def _perform(self, step: Step) -> None:
+        for left in reversed(range(TRIES)):
+            try:
+                step.perform(self._hands)
+                self._hands.forget() if left < TRIES - 1 else None
+            except (UnreachableError, RemoteError) as error:
+                if not left:
+                    raise
+                self._hands.warn(f"{step.name}: {error}; looking what became of it")
+                self.controls.clock.sleep(0.5)
+                self._hands.forget()
+            if self._retried(lambda: step.holds(self._hands)):
+                return
+        raise UnfinishedError(f"the step '{step.name}' was done and does not hold", hint="See 'deploy status'.")
+
+    def _retried(self, look: Callable[[], bool]) -> bool:
+        for left in reversed(range(TRIES)):
+            try:
+                return look()
+            except UnreachableError:
+                self._hands.forget()
+                if not left:
+                    raise
+                self.controls.clock.sleep(0.5)
+        return False
+
+    def _pauses(self, step: Step) -> bool:
+        if self._asked.until and self._asked.until == step.phase:
+            return not self._memory.get(f"passed:{step.phase}")
+        waits = any(one.before == step.phase for one in self.deployment.approvals)
+        return waits and not self._memory.get(f"approved:{step.phase}") and not step.holds(self._hands)
+
+    def _pause(self, step: Step) -> RunEnded:
+        approval = next((one for one in self.deployment.approvals if one.before == step.phase), None)
+        until = (self._locks[0].machine_now() + approval.within).isoformat() if approval else ""
+        self._tell(RunPaused(step.phase, until, approval.otherwise if approval else "hold"))
+        return RunEnded("paused", int(ExitCode.DONE), self._live(), self._since(self._began))
+
+    def _over(self) -> RunEnded:
+        asked = self._memory.reason == "asked"
+        match self._memory.way:
+            case "back":
+                code = ExitCode.DONE if asked else ExitCode.OLD_SLOT_SERVES
+                return self._end("old-slot-serves", code, "" if asked else self._memory.reason)
+            case "clear":
+                code = ExitCode.DONE if asked else ExitCode.OLD_SLOT_SERVES
+                return self._end("aborted" if asked else "old-slot-serves", code, "" if asked else self._memory.reason)
+            case _:
+                return self._end("done", ExitCode.DONE, "")
+
+    def _failed(self, error: ArrBlueGreenError) -> RunEnded:
+        code = error.exit_code
+        if self._acted and not isinstance(error, (UnfinishedError, WaitRanOutError)):
+            code = ExitCode.UNFINISHED
+        return self._end("failed", code, error.one_line())
+
+    def _end(self, outcome: str, code: ExitCode, error: str) -> RunEnded:
+        durable = outcome == "done" or None
+        ended = RunEnded(outcome, int(code), self._live(), self._since(self._began), durable, error)
+        try:
+            self._tell(ended)
+        except UnfinishedError:
+            return ended
+        return ended
+
+    def _live(self) -> str:
+        if self._memory.way == FORWARD and self._memory.get("out_since"):
+            return self.roles.new.name
+        return self.roles.old.name
+
+    def _since(self, began: float) -> float:
+        return round(self.controls.clock.monotonic() - began, 3)
+
+    # -- private: lock, journal ------------------------------------------------------------------------------------
+
+    def _tell(self, event: Event) -> None:
+        stamped = Stamped(self.controls.clock.now(), self.identity.run, event)
+        self.journal.write(stamped)
+        self._events.append(stamped)
+        for listener in self._asked.listeners:
+            listener(stamped)
+
+    def _beat(self) -> None:
+        for one in self._locks:
+            one.renew()
+
+    def _lock(self) -> None:
+        taken: list[Lock] = []
+        try:
+            for one in self._locks:
+                one.take()
+                taken.append(one)
+        except ArrBlueGreenError:
+            for one in taken:
+                one.release()
+            raise
+
+    def _unlock(self) -> None:
+        for one in self._locks:
+            try:
+                one.release()
+            except ArrBlueGreenError as error:
+                self._hands.warn(f"the lock could not be given back ({error}); its lease runs out by itself")
+
+    def _copy(self) -> None:
+        """The journal on the ARR machines, for whoever looks there (a worker that runs this may be gone tomorrow)."""
+        for store in stores(self.controls, self.deployment):
+            try:
+                store.write(f"journal-{self.identity.run}.jsonl", self.journal.text())
+            except (UnreachableError, RemoteError) as error:
+                self._hands.warn(f"the journal was not copied to an ARR machine: {error}")

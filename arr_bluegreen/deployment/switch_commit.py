@@ -1,0 +1,101 @@
+"""The switch by a write: ``enabled`` of both slots in one commit, or the rewrite rule that names another farm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from arr_bluegreen.deployment.description import Slot, Switch
+from arr_bluegreen.deployment.enable import begin_switch, enable_changes
+from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.now import Now
+from arr_bluegreen.deployment.proof import GateFailed
+from arr_bluegreen.deployment.rule_target import retarget, target_farm
+from arr_bluegreen.deployment.switch import POLL, leaving_marks, not_in, remove_mappings
+from arr_bluegreen.errors import FloorError
+from arr_bluegreen.webfarm import NewState, ServerState
+from arr_bluegreen.webfarm.change import ConfigChange
+
+
+@dataclass(frozen=True)
+class SwapEnabled:
+    """The new slot enabled and the old disabled, in one commit."""
+
+    new: Slot
+    old: Slot
+    how: Switch
+    farm: str
+    name: str = "swap-enabled"
+    phase: str = "switch"
+
+    def title(self) -> str:
+        return f"Enable {self.new.name} and disable {self.old.name} in one commit"
+
+    def explain(self) -> Sequence[str]:
+        return ("Gap: a write at the switch. ASP.NET Core slots may restart (arr.md 5.8), and what ARR does with its "
+                "run-time state on a commit is not documented (arr.md 8.1).",)  # fmt: skip
+
+    def commits(self) -> Sequence[ConfigChange]:
+        return (*enable_changes(self.farm, self.new, True), *enable_changes(self.farm, self.old, False))
+
+    def holds(self, hands: Hands) -> bool:
+        now = hands.now()
+        kept = hands.memory.get("hold", {}).get(self.new.name) == NewState.START.value
+        return kept and now.receives(self.new) and not now.any_enabled(self.old)
+
+    def perform(self, hands: Hands) -> None:
+        if not hands.memory.get("gated"):
+            raise GateFailed(f"'{self.new.name}' has not passed its gate; it is not enabled")
+        begin_switch(hands, self.new)
+        hands.set_state(self.new, NewState.START)
+        reason = self._unready(hands.look(), hands.deployment.floor)
+        if reason:
+            raise FloorError(reason, hint="'deploy status' shows what is in service.")
+        hands.note("out_since", leaving_marks(hands, hands.now(), self.old))
+        hands.commit(lambda _: self.commits())
+        hands.wait(lambda now: not_in(now, self.new), self.how.within, POLL)
+        remove_mappings(hands, self.old)
+
+    def _unready(self, now: Now, floor: int) -> str:
+        """A disabled server is not in service before the commit: judged is what it will be right after it."""
+        for status in now.of(self.new):
+            ready = [
+                one
+                for one in self.new.addresses
+                if status.server(one).state in (ServerState.ACTIVE, None) and status.server(one).is_healthy is not False
+            ]
+            if len(ready) < floor:
+                return f"after the commit {len(ready)} server(s) would be in service on {status.machine}, floor {floor}"
+        return ""
+
+
+@dataclass(frozen=True)
+class Retarget:
+    """The rewrite rule sends requests to the new slot's farm."""
+
+    new: Slot
+    old: Slot
+    how: Switch
+    name: str = "retarget"
+    phase: str = "switch"
+
+    def title(self) -> str:
+        return f"Point the rule '{self.how.rule}' to {self.new.farm}"
+
+    def explain(self) -> Sequence[str]:
+        return ("Gap: a write at the switch; rules are read again, and ASP.NET Core slots may restart (arr.md 5.8).",)
+
+    def commits(self) -> Sequence[ConfigChange]:
+        return ()
+
+    def holds(self, hands: Hands) -> bool:
+        return all(target_farm(one, self.how) == self.new.farm.casefold() for one in hands.now().configs())
+
+    def perform(self, hands: Hands) -> None:
+        waiting_for = not_in(hands.look(), self.new)
+        if waiting_for:
+            raise FloorError(f"the farm '{self.new.farm}' is not in service: {waiting_for}")
+        begin_switch(hands, self.new)
+        hands.note("out_since", leaving_marks(hands, hands.now(), self.old))
+        configs = dict(zip((one.name for one in hands.controls.arr), hands.now().configs(), strict=True))
+        hands.commit(lambda machine: (retarget(configs[machine.name], self.how, self.new.farm),))

@@ -1,0 +1,64 @@
+"""Steps that keep the wanted record: what shall be live, on every ARR machine, before anything is switched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from arr_bluegreen.deployment import wanted
+from arr_bluegreen.deployment.asking import quick_probes
+from arr_bluegreen.deployment.description import Slot
+from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.now import stores
+from arr_bluegreen.webfarm.change import ConfigChange
+
+
+@dataclass(frozen=True)
+class Want:
+    """The wanted record names this slot on every ARR machine. ``begins`` marks the point from which the run goes on to
+    the switch, whatever happens; without it the record only says what is already so."""
+
+    slot: Slot
+    other: Slot
+    begins: bool
+    version: str = ""
+    name: str = "want"
+    phase: str = "switch"
+
+    def title(self) -> str:
+        return f"Record on the ARR machines that {self.slot.name} shall be live"
+
+    def explain(self) -> Sequence[str]:
+        return (f"wanted.json on every ARR machine names {self.slot.name}, with a higher epoch.",)
+
+    def commits(self) -> Sequence[ConfigChange]:
+        return ()
+
+    def holds(self, hands: Hands) -> bool:
+        if not self.begins and hands.memory.get("switch_begun"):
+            return True
+        named = all(one is not None and one.slot == self.slot.name for one in hands.now().wanted())
+        return named and (not self.begins or bool(hands.memory.get("switch_begun")))
+
+    def perform(self, hands: Hands) -> None:
+        if self.begins:
+            hands.note("switch_begun", True)
+        record = self._record(hands)
+        hands.forget()
+        for store in stores(hands.controls, hands.deployment):
+            wanted.write(store, record)
+
+    def _record(self, hands: Hands) -> wanted.Wanted:
+        epochs = [one.epoch for one in hands.now().wanted() if one is not None]
+        return wanted.Wanted(
+            slot=self.slot.name,
+            epoch=max(epochs, default=0) + 1,
+            run=hands.identity.run,
+            who=hands.identity.who,
+            asserted=hands.machine_now(),
+            by=hands.deployment.switch.by,
+            into=self.slot.addresses,
+            out=self.other.addresses,
+            probes=quick_probes(hands.now(), self.slot),
+            version=self.version,
+        )
