@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import socket
+import weakref
 from collections.abc import Iterable
 
 
 class PortMap:
     """Simulated ``(ip, port)`` to the real loopback port that plays it. ``*`` stands for every address of the machine.
 
-    The machine's own connections are told by their source port, registered before they connect: a slot refuses every
-    other one, as loopback on a real machine would (design.md 9).
+    The machine's own connections are told by their source port, taken before they connect: a slot refuses every other
+    one, as loopback on a real machine would (design.md 9).
     """
 
     def __init__(self) -> None:
         self._real: dict[tuple[str, int], int] = {}
-        self._own: set[int] = set()
+        self._own: dict[int, weakref.ref[socket.socket]] = {}
 
     def put(self, ip: str, port: int, real: int) -> None:
         """This real port plays that place from now on."""
@@ -34,13 +35,18 @@ class PortMap:
         return sorted((ip, port, real) for (ip, port), real in self._real.items())
 
     def own_socket(self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
-        """A socket of the machine's own: bound to a loopback port that slots will know. Not blocking."""
+        """A socket of the machine's own: bound to a loopback port that slots will know while it is open. Not blocking."""
         made = socket.socket(family, kind, proto)
         made.setblocking(False)
         made.bind(("127.0.0.1", 0))
-        self._own.add(made.getsockname()[1])
+        self._own[made.getsockname()[1]] = weakref.ref(made)
         return made
 
-    def take(self, source_port: int) -> bool:
-        """Whether a connection from this source port is the machine's own."""
-        return source_port in self._own
+    def is_own(self, source_port: int) -> bool:
+        """Whether a connection from this source port is the machine's own, and still open."""
+        found = self._own.get(source_port)
+        made = found() if found is not None else None
+        if made is None or made.fileno() == -1:
+            self._own.pop(source_port, None)
+            return False
+        return True
