@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
+from arr_bluegreen.apphost.edit import Edit
+from arr_bluegreen.apphost.editor import make_changes
 from arr_bluegreen.apphost.reading import Reading
 from arr_bluegreen.apphost.source import Source, read_source
 from arr_bluegreen.errors import ConfigurationError
+from arr_bluegreen.webfarm.change import ConfigChange
 from arr_bluegreen.webfarm.farm import Proxy, WebFarm
 from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
 from arr_bluegreen.webfarm.site import ApplicationPool, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What changes came to: the new configuration (the old one when nothing differed), the changes that undo them,
+    and the primitive edits that were made."""
+
+    host: ApplicationHost
+    inverse: tuple[ConfigChange, ...]
+    edits: tuple[Edit, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything was changed."""
+        return bool(self.inverse)
 
 
 class ApplicationHost:
@@ -43,6 +63,25 @@ class ApplicationHost:
     def digest(self) -> str:
         """sha256 of the bytes, hex."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    # -- changes -----------------------------------------------------------------------------------------
+
+    def apply(self, changes: Sequence[ConfigChange]) -> Applied:
+        """All changes, in order, as one new configuration; this one stays as it is.
+
+        What holds already changes nothing. The new text is parsed again and its whole tree compared with the intended
+        one. Raises ``NoSuchObject`` and ``ConfigurationError`` (a value or name not allowed, something there already
+        and different, a section that is not declared); nothing is changed then.
+        """
+        reading, self._kept = self.reading, None
+        editor = make_changes(reading, changes)
+        del reading
+        inverse = editor.finish()
+        source = editor.reading.source
+        if source is self._source:
+            self._kept = editor.reading
+            return Applied(self, (), ())
+        return Applied(ApplicationHost(source, editor.reading), inverse, tuple(editor.edits))
 
     # -- words -------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from arr_bluegreen.webfarm.site import Application, ApplicationPool, Binding, Si
 
 
 def farm_element(farm: WebFarm) -> NewElement:
-    """``webFarm``: servers, then ``applicationRequestRouting``; ``enabled`` always, as IIS Manager does (arr.md 1.0)."""
+    """``webFarm``: servers, then ``applicationRequestRouting``; ``enabled`` always, as in IIS Manager (arr.md 1.0)."""
     check_name("web farm", farm.name, _SITE_NAME)
     draft = _draft("webFarm", farm, always=("enabled",))
     for host in farm.affinity.hosts:

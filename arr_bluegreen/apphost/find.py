@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from arr_bluegreen.apphost.edit import Place, Step
@@ -17,7 +18,7 @@ class Finder:
 
     def __init__(self, root: Element) -> None:
         self.root = root
-        self._items: dict[tuple[Element, str, tuple[str, ...]], dict[tuple[str, ...], Element]] = {}
+        self._items: dict[tuple[Element | None, str], dict[tuple[str, ...], dict[tuple[str, ...], Element]]] = {}
 
     def locations(self, path: str) -> list[Element]:
         """The elements that hold settings for a path: for "" the root and ``<location path="">`` or ``"."``."""
@@ -62,31 +63,70 @@ class Finder:
 
     def came(self, element: Element) -> None:
         """An element was put into the tree."""
-        for parent, _tag, names, known in self._known(element):
+        parent = element.getparent()
+        for names, known in self._items.get((parent, str(element.tag)), {}).items():
             known.setdefault(_key(parent, element, names), element)
 
     def goes(self, element: Element) -> None:
-        """An element is about to leave the tree (two items of one key: the other is looked for again)."""
-        for parent, tag, names, known in list(self._known(element)):
-            if known.get(_key(parent, element, names)) is element:
-                del self._items[parent, tag, names]
+        """An element is about to leave the tree (of two items of one key, the other is found again)."""
+        parent, tag = element.getparent(), str(element.tag)
+        known = self._items.get((parent, tag), {})
+        for names, items in list(known.items()):
+            key = _key(parent, element, names)
+            if items.get(key) is not element:
+                continue
+            del items[key]
+            for one in element.itersiblings(tag):
+                if _key(parent, one, names) == key:
+                    items[key] = one
+                    break
+
+    def path_of(self, element: Element) -> str:
+        """``configuration/webFarms/webFarm[@name='shop']``; ``[2]`` after the key when several read the same."""
+        parts: list[str] = []
+        here: Element | None = element
+        while here is not None:
+            parts.append(self._part(here))
+            here = here.getparent()
+        return "/".join(reversed(parts))
+
+    def by_path(self, path: str) -> Element | None:
+        """The element a path names, None when there is none (or the path cannot be taken apart)."""
+        here: Element | None = self.root
+        for number, found in enumerate(_parts(path)):
+            if found is None or here is None:
+                return None
+            if number:
+                here = self._nth(here, Step(found[1], tuple(_KEY.findall(found[2]))), int(found[3] or 1))
+        return here
 
     # -- private -----------------------------------------------------------------------------------------
 
     def _collection(self, parent: Element, tag: str, names: tuple[str, ...]) -> dict[tuple[str, ...], Element]:
-        known = self._items.get((parent, tag, names))
+        of_tag = self._items.setdefault((parent, tag), {})
+        known = of_tag.get(names)
         if known is None:
-            known = self._items[parent, tag, names] = {}
+            known = of_tag[names] = {}
             for one in parent.iterchildren(tag):
                 known.setdefault(_key(parent, one, names), one)
         return known
 
-    def _known(
-        self, element: Element
-    ) -> Iterator[tuple[Element, str, tuple[str, ...], dict[tuple[str, ...], Element]]]:
-        for (parent, tag, names), known in self._items.items():
-            if parent is element.getparent() and tag == element.tag:
-                yield parent, tag, names, known
+    def _nth(self, parent: Element, step: Step, number: int) -> Element | None:
+        first = self.step(parent, step)
+        if number == 1 or first is None:
+            return first
+        twins = [one for one in parent.iterchildren(step.tag) if _reads(one, step.key)]
+        return twins[number - 1] if number <= len(twins) else None
+
+    def _part(self, element: Element) -> str:
+        tag = str(element.tag)
+        key = tuple((name, element.get(name, "")) for name in _names_of(element))
+        text = tag + "".join(f"[@{name}='{value}']" for name, value in key)
+        parent = element.getparent()
+        if parent is None or self.step(parent, Step(tag, key)) is element:
+            return text
+        twins = [one for one in parent.iterchildren(tag) if _reads(one, key)]
+        return f"{text}[{twins.index(element) + 1}]"
 
 
 def below(parent: Element, tags: tuple[str, ...]) -> Iterator[Element]:
@@ -103,19 +143,9 @@ def folded(parent: Element, values: tuple[str, ...]) -> tuple[str, ...]:
     return values if parent.tag in CASE_SENSITIVE else tuple(one.casefold() for one in values)
 
 
-def path_of(element: Element) -> str:
-    """``configuration/webFarms/webFarm[@name='shop']``; ``[2]`` after the key when several read the same."""
-    parts: list[str] = []
-    here: Element | None = element
-    while here is not None:
-        parts.append(_part(here))
-        here = here.getparent()
-    return "/".join(reversed(parts))
-
-
 # -- private ---------------------------------------------------------------------------------------------
 
-KEYS: dict[str, tuple[str, ...]] = {
+_KEYS: dict[str, tuple[str, ...]] = {
     "webFarm": ("name",),
     "server": ("address",),
     "site": ("name",),
@@ -130,21 +160,32 @@ KEYS: dict[str, tuple[str, ...]] = {
     "sectionGroup": ("name",),
 }
 _KEYS_OF_ADD = (("name",), ("key",), ("value",), ("input", "pattern"))
+_PART = re.compile(r"([^\[\]/]+)((?:\[@[^=]+='.*?'\](?=\[@|\[\d|/|$))*)(?:\[(\d+)\])?(?:/|$)", re.S)
+_KEY = re.compile(r"\[@([^=]+)='(.*?)'\](?=\[@|$)", re.S)
 
 
-def _key(parent: Element, element: Element, names: tuple[str, ...]) -> tuple[str, ...]:
-    return folded(parent, tuple(element.get(name, "") for name in names))
+def _parts(path: str) -> Iterator[re.Match[str] | None]:
+    at = 0
+    while at < len(path):
+        found = _PART.match(path, at)
+        yield found
+        at = found.end() if found else len(path)
 
 
-def _part(element: Element) -> str:
-    tag = str(element.tag)
-    names = KEYS.get(tag, ())
-    if tag == "add":
-        names = next((one for one in _KEYS_OF_ADD if all(name in element.attrib for name in one)), ())
-    key = "".join(f"[@{name}='{element.get(name, '')}']" for name in names)
-    twins = [
-        one
-        for one in element.itersiblings(tag, preceding=True)
-        if all(one.get(name, "") == element.get(name, "") for name in names)
-    ]
-    return f"{tag}{key}[{len(twins) + 1}]" if twins else f"{tag}{key}"
+def _names_of(element: Element) -> tuple[str, ...]:
+    if element.tag == "add":
+        return next((one for one in _KEYS_OF_ADD if all(name in element.attrib for name in one)), ())
+    return _KEYS.get(str(element.tag), ())
+
+
+def _reads(element: Element, key: Key) -> bool:
+    parent = element.getparent()
+    return _key(parent, element, tuple(name for name, _ in key)) == _fold(parent, tuple(value for _, value in key))
+
+
+def _key(parent: Element | None, element: Element, names: tuple[str, ...]) -> tuple[str, ...]:
+    return _fold(parent, tuple(element.get(name, "") for name in names))
+
+
+def _fold(parent: Element | None, values: tuple[str, ...]) -> tuple[str, ...]:
+    return values if parent is None else folded(parent, values)

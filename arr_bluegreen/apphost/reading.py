@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from arr_bluegreen.apphost import rewrite, sites, webfarms
 from arr_bluegreen.apphost.edit import Place
-from arr_bluegreen.apphost.find import Finder, path_of
+from arr_bluegreen.apphost.find import Finder
 from arr_bluegreen.apphost.places import farm_place, map_place, pool_place, rule_place, site_place
 from arr_bluegreen.apphost.scan import Spans
 from arr_bluegreen.apphost.source import Source
 from arr_bluegreen.apphost.tree import Element, parse_tree
+from arr_bluegreen.apphost.values import escape
 from arr_bluegreen.errors import ConfigurationError, NoSuchObject
 from arr_bluegreen.webfarm.farm import Proxy, WebFarm
 from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
@@ -136,11 +137,20 @@ class Reading:
         found = self.spans.start_tag(element).attribute(attribute) if attribute else None
         return self.source.line_column(found.start if found else at)
 
+    def text_of(self, element: Element, attribute: str, value: str) -> bytes:
+        """The element's text as it stands, but for the value of one attribute that it has."""
+        tag, end = self.spans.start_tag(element), self.spans.end(element)
+        span = tag.attribute(attribute)
+        assert span
+        body = self.source.body
+        quote = body[span.value_end : span.value_end + 1].decode()
+        return body[tag.start : span.value_start] + escape(value, quote).encode() + body[span.value_end : end]
+
     def fault(self, element: Element, message: str, attribute: str = "", *, hint: str = "") -> ConfigurationError:
         """The error for something wrong at an element."""
         line, column = self.position(element, attribute) or (None, None)
         return ConfigurationError(
-            message, file=self.source.file, line=line, column=column, element=path_of(element), hint=hint
+            message, file=self.source.file, line=line, column=column, element=self.find.path_of(element), hint=hint
         )
 
     # -- private -----------------------------------------------------------------------------------------

@@ -92,7 +92,16 @@ def write_time_span(value: timedelta) -> str:
     return f"{text}.{fraction}" if fraction else text
 
 
+def escape(text: str, quote: str) -> str:
+    """An attribute value as IIS writes it."""
+    for plain, written in _ESCAPES:
+        text = text.replace(plain, written)
+    return text.replace('"', "&quot;") if quote == '"' else text.replace("'", "&apos;")
+
+
 # -- private ---------------------------------------------------------------------------------------------
+
+_ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\t", "&#x9;"), ("\n", "&#xA;"), ("\r", "&#xD;"))
 
 _BOOLS = {"true": True, "false": False}
 _WHOLE = {Kind.UINT: re.compile(r"[0-9]{1,20}"), Kind.INT: re.compile(r"-?[0-9]{1,20}")}
