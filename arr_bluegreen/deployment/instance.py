@@ -24,6 +24,7 @@ from arr_bluegreen.webfarm import (
     Server,
     Site,
     VirtualDirectory,
+    WebFarm,
 )
 from arr_bluegreen.webfarm.change import (
     AddBinding,
@@ -80,7 +81,7 @@ def plan_instance(
     """The changes that make the instance what is wished; none when it is.
 
     ``live`` are the addresses in service: an instance among them is refused, as is a binding another site has.
-    Raises ``RefusedError``, ``DescriptionError`` (a name that breaks a rule), ``NoSuchObject`` (no such farm).
+    Raises ``RefusedError``, ``DescriptionError`` (a name that breaks a rule).
     """
     check_site_name(wish.site)
     check_pool_name(wish.pool)
@@ -92,9 +93,22 @@ def plan_instance(
     changes = (
         *_pool_changes(wish, configuration, instance),
         *_site_changes(wish, site, configuration, instance),
-        *_server_changes(wish, configuration),
+        *server_changes(wish.farm, wish.address, wish.http_port, configuration),
     )
     return InstancePlan(changes, instance, notes)
+
+
+def server_changes(farm: str, address: str, http_port: int, configuration: Configuration) -> tuple[ConfigChange, ...]:
+    """The farm server, out of service, where it is not there; nothing on a machine without the farm (no ARR machine)."""
+    there = find_farm(configuration, farm)
+    if there is None:
+        return ()
+    server = there.server(address)
+    if server is None:
+        return (AddServer(there.name, Server(address, enabled=False, http_port=http_port)),)
+    if server.http_port != http_port:
+        return (SetServer(there.name, server.address, settings(http_port=http_port)),)
+    return ()
 
 
 def slot_bindings(address: str, port: int, hosts: Collection[str] = ()) -> tuple[Binding, ...]:
@@ -144,6 +158,11 @@ def free_site_id(configuration: Configuration, owned: Owned, name: str) -> int:
     return max([*used, owned.highest_site_id, *(one.site_id for one in owned.instances)]) + 1
 
 
+def find_farm(configuration: Configuration, name: str) -> WebFarm | None:
+    """The farm of this name (without case), None when there is none."""
+    return next((one for one in configuration.farms if one.name.casefold() == name.casefold()), None)
+
+
 def find_site(configuration: Configuration, name: str) -> Site | None:
     """The site of this name (without case), None when there is none."""
     return next((one for one in configuration.sites if one.name.casefold() == name.casefold()), None)
@@ -176,7 +195,9 @@ def _refuse_live(wish: InstanceWish, configuration: Configuration, live: Collect
             f"slot '{wish.slot}' ({wish.address}) is live in farm '{wish.farm}', and what is live is never edited",
             hint="Deploy to the idle slot.",
         )
-    ports = {s.http_port for s in configuration.farm(wish.farm).servers if s.address.casefold() in _folded(live)}
+    farm = find_farm(configuration, wish.farm)
+    servers = farm.servers if farm is not None else ()
+    ports = {one.http_port for one in servers if one.address.casefold() in _folded(live)}
     site = find_site(configuration, wish.site)
     bound = {one.port for one in site.bindings} if site else set()
     shared = sorted(port for port in ports & bound if port is not None and port != wish.http_port)
@@ -235,7 +256,8 @@ def _record(
         return recorded or (Origin.ADOPTED if there else Origin.MADE)
 
     pool = find_pool(configuration, wish.pool)
-    server = configuration.farm(wish.farm).server(wish.address)
+    farm = find_farm(configuration, wish.farm)
+    server = farm.server(wish.address) if farm is not None else None
     return Instance(
         slot=wish.slot,
         site=wish.site,
@@ -316,12 +338,3 @@ def repeated(like: Site, pool: str, path: str) -> tuple[Application, ...]:
 
 def _root(pool: str, path: str) -> Application:
     return Application("/", pool, virtual_directories=(VirtualDirectory("/", path),))
-
-
-def _server_changes(wish: InstanceWish, configuration: Configuration) -> tuple[ConfigChange, ...]:
-    server = configuration.farm(wish.farm).server(wish.address)
-    if server is None:
-        return (AddServer(wish.farm, Server(wish.address, enabled=False, http_port=wish.http_port)),)
-    if server.http_port != wish.http_port:
-        return (SetServer(wish.farm, server.address, settings(http_port=wish.http_port)),)
-    return ()
