@@ -7,17 +7,14 @@ import gzip
 import hashlib
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from arr_bluegreen.apphost import ApplicationHost
 from arr_bluegreen.apphost.edit import Edit, to_json
-from arr_bluegreen.apphost.lower import lower
 from arr_bluegreen.control.appcmd import judge, set_config
 from arr_bluegreen.control.hands import Hands
 from arr_bluegreen.control.hresults import PASSING
 from arr_bluegreen.control.interface import Commit
 from arr_bluegreen.errors import (
-    ArrBlueGreenError,
     ConfigurationError,
     LockedError,
     NoSuchObject,
@@ -25,7 +22,7 @@ from arr_bluegreen.errors import (
     UnreachableError,
     WriteError,
 )
-from arr_bluegreen.webfarm.change import ConfigChange
+from arr_bluegreen.webfarm.change import ConfigChange, Undo
 
 TRIES = 6
 """How often a commit is tried against other writers; the waits between grow from 0.2 s to some 3 s, with jitter."""
@@ -56,10 +53,11 @@ class RemoteConfig:
         Other writers are waited out. After a lost reply the configuration is looked at, and decided by what is there.
         Raises ``ConfigurationError`` and ``NoSuchObject`` for changes that do not fit, ``LockedError``, ``WriteError``.
         """
+        changes = _in_words(changes)
         inverse: tuple[ConfigChange, ...] | None = None
         for number in range(TRIES):
             before = self.read()
-            wanted = _wanted(before, changes)
+            wanted = before.apply(changes)
             inverse = wanted.inverse if inverse is None else inverse
             if not wanted.edits:
                 return Commit(1, inverse, before.digest) if number else Commit(0, (), before.digest)
@@ -75,7 +73,7 @@ class RemoteConfig:
                     raise LockedError(str(error), hint="Another program keeps writing; try again.") from error
             else:
                 after = self.read()
-                self._compare(wanted.after, after, changes)
+                self._compare(wanted.host, after, changes)
                 return Commit(1, inverse, after.digest)
             self._hands.clock.sleep((0.2 + 0.8 * self._jitter()) * (1 + 0.5 * number))
         raise UnreachableError(
@@ -107,30 +105,15 @@ class RemoteConfig:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Changes against one reading: the edits to make, how it must look after, and the way back."""
-
-    edits: tuple[Edit, ...]
-    after: ApplicationHost
-    inverse: tuple[ConfigChange, ...]
-
-
 # -- private -------------------------------------------------------------------------------------------
 
 
-def _wanted(before: ApplicationHost, changes: Sequence[ConfigChange]) -> _Wanted:
-    after = ApplicationHost.parse(before.to_bytes(), file=before.file)
-    edits: list[Edit] = []
-    inverse: list[ConfigChange] = []
-    for change in changes:
-        made = lower(change, after)
-        start = after.to_bytes()
-        undo = after.apply([change])
-        if after.to_bytes() != start:
-            edits += made
-            inverse[:0] = undo
-    return _Wanted(tuple(edits), after, tuple(inverse))
+def _in_words(changes: Sequence[ConfigChange]) -> tuple[ConfigChange, ...]:
+    """The changes with each ``Undo`` as the words it stands for: there is no text to patch on a machine."""
+    flat: list[ConfigChange] = []
+    for one in changes:
+        flat += _in_words(one.changes) if isinstance(one, Undo) else (one,)
+    return tuple(flat)
 
 
 def _words(host: ApplicationHost) -> tuple[object, ...]:
@@ -139,10 +122,6 @@ def _words(host: ApplicationHost) -> tuple[object, ...]:
 
 def _holds(change: ConfigChange, host: ApplicationHost) -> bool:
     try:
-        copy = ApplicationHost.parse(host.to_bytes())
-        copy.apply([change])
+        return _words(host.apply([change]).host) == _words(host)
     except (ConfigurationError, NoSuchObject):
         return False
-    except ArrBlueGreenError:
-        return False
-    return _words(copy) == _words(host)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from arr_bluegreen.control import replies
+from arr_bluegreen.control import hosts_file, replies
 from arr_bluegreen.control.hands import Hands
 from arr_bluegreen.control.interface import FolderDigest
 from arr_bluegreen.errors import RemoteError, UnreachableError, UsageError
@@ -17,6 +17,7 @@ PIECE = 512 * 1024
 """Bytes of one piece of an upload."""
 LARGEST_UPLOAD = 256 << 20
 """Bytes of the largest upload: beyond, use a share or a package feed; WinRM moves some MB per second at best."""
+HOSTS = r"%windir%\System32\drivers\etc\hosts"
 LONG = 1800.0
 
 
@@ -82,9 +83,9 @@ class RemoteFiles:
         """Gone afterwards, with all below it."""
         self._op(op="delete_folder", path=path)
 
-    def hosts_entries(self) -> tuple[tuple[str, str], ...]:
-        """The hosts file's entries as (IP address, name), in order."""
-        return _pairs(self._hands.call("hosts_file", {"op": "read"}))
+    def hosts_entries(self, owner: str | None = None) -> tuple[tuple[str, str], ...]:
+        """The hosts file's entries as (IP address, name), in order; with ``owner`` only the lines marked as its."""
+        return hosts_file.entries(self.read_text(HOSTS) or "", owner)
 
     def set_hosts_entries(self, owner: str, entries: Sequence[tuple[str, str]]) -> bool:
         """The owner's lines become exactly these; True when the file was written."""
@@ -176,7 +177,3 @@ class RemoteRecords:
 # -- private -------------------------------------------------------------------------------------------
 
 _PLAIN = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_. =-]{0,120}(?<![. ])")
-
-
-def _pairs(reply: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((str(one[0]), str(one[1])) for one in reply["entries"])

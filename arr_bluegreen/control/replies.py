@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from arr_bluegreen.control.interface import FolderDigest, MachineFacts, ProbeAnswer, ProbeRequest
+from arr_bluegreen.control.interface import ApplicationFacts, FolderDigest, MachineFacts, ProbeAnswer, ProbeRequest
 from arr_bluegreen.webfarm.farm import Server, WebFarm
 from arr_bluegreen.webfarm.site import PoolStatus, RunState, SiteStatus
 from arr_bluegreen.webfarm.state import FarmStatus, HealthTest, ServerState, ServerStatus, TestResult, WorkerProcess
@@ -82,6 +82,20 @@ def probe_request(one: ProbeRequest) -> dict[str, Any]:
         "timeout": one.timeout.total_seconds(),
         "verify_tls": one.verify_tls,
     }
+
+
+def application_facts(reply: Reply) -> tuple[ApplicationFacts, ...]:
+    """The applications of a ``web_config`` reply."""
+    return tuple(
+        ApplicationFacts(
+            str(one["path"]),
+            one["asp_net_core"],
+            one["in_process"],
+            bool(one["disallow_rotation_on_config_change"]),
+            one["module_version"],
+        )
+        for one in reply["apps"]
+    )
 
 
 def folder_digest(reply: Reply) -> FolderDigest | None:

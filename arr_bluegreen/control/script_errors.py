@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from arr_bluegreen.control.hresults import ACCESS_DENIED, CHANGED_ON_DISK, SHARING_VIOLATION, meaning
-from arr_bluegreen.errors import ArrBlueGreenError, LockedError, NoSuchObject, RefusedError, RemoteError, UsageError
+from arr_bluegreen.errors import (
+    ArrBlueGreenError,
+    BadZip,
+    LockedError,
+    NoSuchObject,
+    RefusedError,
+    RemoteError,
+    UsageError,
+)
 
 
 def error_of(told: Mapping[str, Any], host: str, script: str) -> ArrBlueGreenError:
@@ -18,6 +26,8 @@ def error_of(told: Mapping[str, Any], host: str, script: str) -> ArrBlueGreenErr
         return _no_such(message, host)
     if kind in _REFUSED:
         return RefusedError(f"{host}: {message}", hint=_REFUSED[kind])
+    if kind == "BadZip":
+        return BadZip(f"{host}: {message}", hint="Nothing was written. Make the zip anew.")
     if kind in _USAGE:
         return UsageError(f"{host}: {message}", hint="Nothing was written.")
     if kind == "Busy":
@@ -51,7 +61,7 @@ _REFUSED = {
     "Exists": "Choose another folder, or remove that one.",
     "TooLarge": "Only small text files are read this way.",
 }
-_USAGE = frozenset({"BadZip", "BadPath", "BadName"})
+_USAGE = frozenset({"BadPath", "BadName"})
 
 
 def _no_such(message: str, host: str) -> ArrBlueGreenError:

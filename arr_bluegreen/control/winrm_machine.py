@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.endpoint import parse_endpoint
 from arr_bluegreen.control.hands import Hands, Lane, WinrmHands
-from arr_bluegreen.control.interface import Capability, Clock, MachineFacts
+from arr_bluegreen.control.interface import ApplicationFacts, Capability, Clock, FileControl, MachineFacts, RecordStore
 from arr_bluegreen.control.local_files import folder_name
 from arr_bluegreen.control.remote_config import RemoteConfig
 from arr_bluegreen.control.remote_controls import RemoteFarm, RemoteProbe, RemoteSites
 from arr_bluegreen.control.remote_files import RemoteFiles, RemoteRecords
-from arr_bluegreen.control.replies import machine_facts
+from arr_bluegreen.control.replies import application_facts, machine_facts
 from arr_bluegreen.control.winrm import Connection, check_sign_in
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class ScriptedMachine:
         self.hands = hands
         self.config = RemoteConfig(hands)
         self.sites = RemoteSites(hands)
-        self.files = RemoteFiles(hands)
+        self.files: FileControl = RemoteFiles(hands)
         self.probe = RemoteProbe(hands)
 
     @property
@@ -49,13 +49,17 @@ class ScriptedMachine:
         """The run time of a farm."""
         return RemoteFarm(self.hands, name, front)
 
-    def records(self, farm: str) -> RemoteRecords:
+    def records(self, farm: str) -> RecordStore:
         """Our records of a farm on this machine."""
         return RemoteRecords(self.hands, folder_name(farm))
 
     def facts(self) -> MachineFacts:
         """What the machine is, listening and reserved ports included."""
         return machine_facts(self.name, self.hands.call("machine", {"ports": True}))
+
+    def applications(self, paths: Sequence[str]) -> tuple[ApplicationFacts, ...]:
+        """What the web.config of each folder says of ASP.NET Core."""
+        return application_facts(self.hands.call("web_config", {"paths": list(paths)}))
 
     def close(self) -> None:
         """Let go of shells and connections."""
