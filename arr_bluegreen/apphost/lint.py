@@ -11,7 +11,6 @@ from typing import ParamSpec, TypeVar
 
 from arr_bluegreen.apphost import lint_farms, lint_rules, lint_sites, rewrite, sites, webfarms
 from arr_bluegreen.apphost.document import ApplicationHost
-from arr_bluegreen.apphost.find import path_of
 from arr_bluegreen.apphost.lint_model import (
     ERROR,
     FarmSeen,
@@ -88,9 +87,8 @@ def _order(finding: Finding) -> tuple[int, int, int, str]:
 
 def _finding(hazard: Hazard, hit: Hit, reading: Reading) -> Finding:
     line, column = reading.position(hit.element) or (None, None)
-    return Finding(
-        hazard.code, hazard.severity, hazard.title, hit.what, hazard.why, hazard.fix, line, column, path_of(hit.element)
-    )
+    element = reading.find.path_of(hit.element)
+    return Finding(hazard.code, hazard.severity, hazard.title, hit.what, hazard.why, hazard.fix, line, column, element)
 
 
 def _look(reading: Reading, faults: list[Finding]) -> Seen:

@@ -122,6 +122,14 @@ class ConfigFile:
         with self._locked():
             return self._update_locked(edit, old, new)
 
+    def take_backup(self) -> Backup:
+        """A copy of the file as it is now; raises what ``read`` raises, ``LockedError`` and ``WriteError``."""
+        with self._locked():
+            try:
+                return self.backups.take(self.read(), self._clock.now())
+            except OSError as error:
+                raise cannot_write(error, self.path) from error
+
     # -- private ---------------------------------------------------------------------------------------
 
     def _update_locked(self, edit: Callable[[bytes], bytes], old: bytes, new: bytes) -> Update:

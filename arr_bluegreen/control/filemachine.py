@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn
 
 from arr_bluegreen.apphost import ApplicationHost
+from arr_bluegreen.control.backups import Backup
 from arr_bluegreen.control.configfile import ConfigFile
 from arr_bluegreen.control.interface import (
     Capability,
     Commit,
+    Configuration,
     FarmControl,
     FileControl,
     MachineFacts,
@@ -19,6 +21,7 @@ from arr_bluegreen.control.interface import (
     SiteControl,
 )
 from arr_bluegreen.control.local_files import file_records
+from arr_bluegreen.control.textdiff import unified
 from arr_bluegreen.errors import CapabilityMissing
 from arr_bluegreen.webfarm.change import ConfigChange
 
@@ -35,18 +38,55 @@ class FileConfig:
 
     def apply(self, changes: Sequence[ConfigChange]) -> Commit:
         """All changes in one write, or none; what ``ConfigFile.update`` raises."""
+        return self.change(lambda _: changes)
+
+    def change(self, decide: Callable[[Configuration], Sequence[ConfigChange]]) -> Commit:
+        """The changes that ``decide`` finds for the configuration as it is, in one write, or none.
+
+        ``decide`` may be asked again, under the lock, when somebody else wrote meanwhile; what it raises is raised.
+        """
         inverse: tuple[ConfigChange, ...] = ()
 
         def edit(data: bytes) -> bytes:
             nonlocal inverse
-            host = ApplicationHost.parse(data, file=str(self.file.path))
-            inverse = host.apply(changes)
-            return host.to_bytes()
+            changed, inverse = _changed(ApplicationHost.parse(data, file=str(self.file.path)), decide)
+            return changed
 
         update = self.file.update(edit)
         if update.writes and update.backup is not None:
             self.file.backups.note(update.backup, inverse)
         return Commit(update.writes, inverse if update.writes else (), update.digest)
+
+    def preview(self, changes: Sequence[ConfigChange]) -> str:
+        """The unified diff that applying the changes would make; "" when nothing differs."""
+        before = self.file.read()
+        after, _ = _changed(ApplicationHost.parse(before, file=str(self.file.path)), lambda _: changes)
+        return self.diff(before, after, str(self.file.path))
+
+    def diff(self, before: bytes, after: bytes, name: str, after_name: str = "") -> str:
+        """The unified diff from ``before`` (called ``name``) to ``after``; "" when nothing differs."""
+        return unified(before, after, name, after_name)
+
+    def whole(self, backup: Backup) -> Callable[[bytes], bytes]:
+        """The edit for ``ConfigFile.update`` that puts the backup back whole, whatever was written since."""
+        data = self.file.backups.read(backup)
+        ApplicationHost.parse(data, file=str(backup.path))
+        return lambda _: data
+
+    def undo(self, backup: Backup) -> Callable[[bytes], bytes]:
+        """The edit for ``ConfigFile.update`` that undoes our own writes since the backup; what others wrote stays.
+
+        Raises ``ConfigurationError`` when a place reads otherwise than we left it.
+        """
+        undone = self.file.backups.undo(backup)
+        return lambda data: _changed(ApplicationHost.parse(data, file=str(self.file.path)), lambda _: undone)[0]
+
+
+def _changed(
+    host: ApplicationHost, decide: Callable[[Configuration], Sequence[ConfigChange]]
+) -> tuple[bytes, tuple[ConfigChange, ...]]:
+    applied = host.apply(decide(host))
+    return applied.host.to_bytes(), applied.inverse
 
 
 class FileMachine:

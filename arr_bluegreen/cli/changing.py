@@ -1,0 +1,109 @@
+"""How every changing verb goes: decide from what is there, show or apply, say what was done."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from arr_bluegreen.cli.output import Output
+from arr_bluegreen.cli.target import machines
+from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.errors import ExitCode
+from arr_bluegreen.webfarm.change import ConfigChange
+from arr_bluegreen.webfarm.telling import tell
+
+Decide = Callable[[Configuration, Machine], Sequence[ConfigChange]]
+"""The changes for a configuration; raises an error of ours to refuse. On a file it is asked again under the lock."""
+
+
+After = Callable[[Machine], Sequence[str]]
+"""Lines about what is seen on a machine afterwards."""
+
+
+def carry_out(arguments: argparse.Namespace, out: Output, decide: Decide, after: After | None = None) -> ExitCode:
+    """Decide and apply on each machine of ``--on`` (with --dry-run: show). ``after`` adds lines about what is then seen.
+
+    Result: ``{"changed", "dry_run", "machines": [{"machine", "changed", "commits", "changes", "diff", "digest"}]}``.
+    """
+    results = []
+    lines: list[str] = []
+    with machines(arguments, out) as found:
+        for machine in found:
+            warn_of_redirection(machine, out)
+            result = _preview(machine, decide) if arguments.dry_run else _apply(machine, decide)
+            results.append(result)
+            prefix = f"{machine.name}: " if len(found) > 1 else ""
+            lines += [prefix + line for line in _told(result, arguments.dry_run)]
+            if after is not None and not arguments.dry_run:
+                lines += [prefix + line for line in after(machine)]
+    changed = any(one["changed"] for one in results)
+    out.result({"changed": changed, "dry_run": arguments.dry_run, "machines": results}, lines)
+    return ExitCode.DONE
+
+
+def warn_of_redirection(machine: Machine, out: Output) -> None:
+    """Say aloud when a file is not the one that IIS reads (arr.md 5.13)."""
+    from arr_bluegreen.control.filemachine import FileMachine
+
+    if isinstance(machine, FileMachine) and (elsewhere := machine.file.redirected_to()):
+        out.say(f"warning: shared configuration is on: IIS reads {elsewhere}, not {machine.name}")
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+def _apply(machine: Machine, decide: Decide) -> dict[str, Any]:
+    from arr_bluegreen.control.filemachine import FileMachine
+
+    changes: Sequence[ConfigChange] = ()
+
+    def decided(configuration: Configuration) -> Sequence[ConfigChange]:
+        nonlocal changes
+        changes = decide(configuration, machine)
+        return changes
+
+    if isinstance(machine, FileMachine):
+        commit = machine.config.change(decided)
+    else:
+        commit = machine.config.apply(decided(machine.config.read()))
+    done = changes if commit.commits else ()
+    return _result(machine, changed=commit.commits > 0, commits=commit.commits, changes=done, digest=commit.digest)
+
+
+def _preview(machine: Machine, decide: Decide) -> dict[str, Any]:
+    from arr_bluegreen.control.filemachine import FileMachine
+
+    configuration = machine.config.read()
+    changes = decide(configuration, machine)
+    if isinstance(machine, FileMachine):
+        diff = machine.config.preview(changes)
+        return _result(machine, changed=bool(diff), changes=changes if diff else (), diff=diff)
+    return _result(machine, changed=bool(changes), changes=changes)
+
+
+def _result(
+    machine: Machine,
+    *,
+    changed: bool,
+    commits: int = 0,
+    changes: Sequence[ConfigChange] = (),
+    diff: str = "",
+    digest: str = "",
+) -> dict[str, Any]:
+    return {
+        "machine": machine.name,
+        "changed": changed,
+        "commits": commits,
+        "changes": [tell(one) for one in changes],
+        "diff": diff,
+        "digest": digest,
+    }
+
+
+def _told(result: dict[str, Any], dry_run: bool) -> list[str]:
+    if not result["changed"]:
+        return ["nothing to do"]
+    if result["diff"]:
+        return str(result["diff"]).splitlines()
+    return [f"would change {one}" if dry_run else one for one in result["changes"]]

@@ -1,0 +1,28 @@
+"""Which rules point to a farm: the link is only the host in the action's url (arr.md 2.3, 2.5)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from arr_bluegreen.control.interface import Configuration
+from arr_bluegreen.webfarm.rule import Rule
+
+
+def target_host(rule: Rule) -> str:
+    """The host that a Rewrite rule sends to, lower case and without port; "" when it names none."""
+    if rule.action.type != "Rewrite" or "://" not in rule.action.url:
+        return ""
+    return (
+        urlsplit(rule.action.url.replace("{", "").replace("}", "")).netloc.rpartition("@")[2].split(":")[0].casefold()
+    )
+
+
+def rules_to(configuration: Configuration, farm: str) -> list[tuple[str, Rule]]:
+    """(location, rule) of every rule that rewrites to this farm, enabled or not; location "" = globalRules."""
+    wanted = farm.casefold()
+    return [
+        (found.location, rule)
+        for found in configuration.rule_lists
+        for rule in found.rules
+        if target_host(rule) == wanted
+    ]
