@@ -49,8 +49,8 @@ class Enable:
         hands.note("enabled_by_us", sorted({*hands.memory.get("enabled_by_us", []), *off}))
         hands.set_state(self.slot, NewState.GRACEFUL_STOP)
         hands.commit(lambda _: self.commits(), keep_up=False)
-        if not hands.now().may_receive(self.slot):
-            hands.reassert()
+        if not hands.now().may_receive(self.slot) or hands.deployment.switch.by == "health-file":
+            hands.reassert()  # by health file it must not go on: ARR would soon read "down" there
             return
         hands.warn(f"the fence of '{self.slot.name}' did not hold over the commit: it is in service now")
         begin_switch(hands, self.slot)

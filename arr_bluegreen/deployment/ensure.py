@@ -1,4 +1,4 @@
-"""The new slot made or found before a run: port, address, pool, site, farm server out of service. Then its plan is made.
+"""The new slot made or found before a run: port, address, pool, site, farm server out of service.
 
 Each piece is recorded before it is made, so that after a crash the next run finds it and ``deploy retire`` can name it.
 """

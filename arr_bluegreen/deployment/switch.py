@@ -15,7 +15,7 @@ from arr_bluegreen.deployment.hands import Hands
 from arr_bluegreen.deployment.now import Now, check_floor, farm_control
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.errors import FloorError, WaitRanOutError
-from arr_bluegreen.webfarm import FarmStatus, NewState, certainly_receives
+from arr_bluegreen.webfarm import FarmStatus, NewState, TestResult, certainly_receives
 from arr_bluegreen.webfarm.change import ConfigChange
 
 POLL = timedelta(seconds=0.1)
@@ -45,7 +45,8 @@ class BringIn:
     def holds(self, hands: Hands) -> bool:
         """Seen, and the run means it: the state is one it keeps up (else a later loss would go unseen)."""
         kept = hands.memory.get("hold", {}).get(self.slot.name) == NewState.START.value
-        return kept and hands.now().receives(self.slot)
+        raised = self.how.by != "health-file" or bool(hands.memory.get("raised"))
+        return kept and raised and hands.now().receives(self.slot)
 
     def perform(self, hands: Hands) -> None:
         if not hands.memory.get("gated"):
@@ -53,11 +54,26 @@ class BringIn:
         begin_switch(hands, self.slot)
         if self.how.by == "health-file":
             write_health(hands, self.slot, self.how.up)
+            hands.note("raised", True)
+            self._test_up(hands)
         hands.set_state(self.slot, NewState.START)
         try:
             hands.wait(lambda now: not_in(now, self.slot), self.how.within, POLL)
         except WaitRanOutError as error:
             raise GateFailed(f"'{self.slot.name}' did not come in service: {error}") from error
+
+    def _test_up(self, hands: Hands) -> None:
+        """ARR's own test must see the file now: "healthy" alone may be what ARR assumes until it probes (arr.md 5.6)."""
+        for machine, status in zip(hands.controls.arr, hands.now().of(self.slot), strict=True):
+            check, control = status.farm.health_check, farm_control(machine, hands.deployment, self.slot)
+            for address in self.slot.addresses:
+                test = control.test_health(
+                    address, check.url, check.timeout, check.status_code_match, check.response_match
+                )
+                if test.result is not TestResult.SUCCESS:
+                    raise GateFailed(
+                        f"ARR on {status.machine} does not see the health file of {address}: {test.result.value}"
+                    )
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,11 @@ class Exchange:
 
         def begin() -> None:
             place = request.host or parts.netloc
+            asked = Asked(place.partition(":")[0], port, slot_request.path, parts.query, request.method)
+            located = self._host.locate(parts.hostname or "")
+            if located and located[0] is self._host and isinstance(evaluate(self._host.config.reading, asked), Rewritten):
+                self.send(PublicRequest(asked.host, asked.path, port, request.method, parts.query), answered)
+                return
             ask_site(self._host, (parts.hostname or "", port), place, slot_request, request.timeout.total_seconds(), answered)
 
         if self.delay_next_asks:
