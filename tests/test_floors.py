@@ -42,7 +42,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "requests": ("control/", "simulator/load.py"),
     "winrm": ("control/",),
-    "subprocess": ("control/", "simulator/load.py", "cli/demo.py"),
+    "subprocess": ("control/", "simulator/load.py", "cli/demo_processes.py"),
     "rich": ("cli/",),
     "argparse": ("cli/",),
     "aiohttp": ("simulator/", "pytest_plugin.py"),
