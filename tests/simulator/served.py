@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from winrm.protocol import Protocol
 
@@ -36,8 +36,8 @@ class Served:
     def protocol(self, transport: str = "basic", **more: object) -> Protocol:
         """A pywinrm Protocol to it, signed in as its user unless told otherwise."""
         scheme, port = ("https", self.tls_port) if more.pop("tls", False) else ("http", self.port)
-        given = {"username": USER, "password": PASSWORD, "proxy": None, "ca_trust_path": None, **more}
-        return Protocol(f"{scheme}://127.0.0.1:{port}/wsman", transport=transport, **given)
+        given: dict[str, Any] = {"username": USER, "password": PASSWORD, "proxy": None, "ca_trust_path": None, **more}
+        return Protocol(f"{scheme}://127.0.0.1:{port}/wsman", transport=cast(Any, transport), **given)
 
 
 @contextmanager
