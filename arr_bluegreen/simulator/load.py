@@ -107,9 +107,19 @@ class Report:
 class Load:
     """The clients. ``rate`` is requests per second in all."""
 
-    def __init__(self, url: str, host: str, rate: float, *, slow_seconds: float = 5.0, web_sockets: int = 1) -> None:
+    def __init__(
+        self,
+        url: str,
+        host: str,
+        rate: float,
+        *,
+        slow_seconds: float = 5.0,
+        web_sockets: int = 1,
+        web_socket_seconds: float | None = None,
+    ) -> None:
         self._url, self._host, self._rate = url.rstrip("/"), host, rate
         self._slow_seconds, self._web_sockets = slow_seconds, web_sockets
+        self._web_socket_seconds = web_socket_seconds
         self.report = Report()
         self._stop = asyncio.Event()
         self._open: set[asyncio.Task[None]] = set()
@@ -202,8 +212,10 @@ class Load:
                 await asyncio.sleep(0.5)
 
     async def _chat(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Until the socket has lived its time, or the load ends; the client closes it, as clients do."""
+        ends = None if self._web_socket_seconds is None else time.monotonic() + self._web_socket_seconds
         version = await _said(socket, "version")
-        while not self._stop.is_set():
+        while not self._stop.is_set() and (ends is None or time.monotonic() < ends):
             hello = f"hello {random.random()}"
             if await _said(socket, hello) != hello:
                 raise aiohttp.ClientConnectionError("the echo is another")
@@ -228,6 +240,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--every", type=float, default=1.0, help="seconds between the short lines")
     parser.add_argument("--slow-seconds", type=float, default=5.0, help="how long the slow requests take; 0: none")
     parser.add_argument("--web-sockets", type=int, default=1)
+    parser.add_argument("--web-socket-seconds", type=float, help="how long each lives; without it until the end")
     parser.add_argument("--report", choices=["json"], default="json")
     options = parser.parse_args(argv)
     return asyncio.run(_main(options))
@@ -238,7 +251,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def _main(options: argparse.Namespace) -> int:
     load = Load(
-        options.url, options.host, options.rate, slow_seconds=options.slow_seconds, web_sockets=options.web_sockets
+        options.url,
+        options.host,
+        options.rate,
+        slow_seconds=options.slow_seconds,
+        web_sockets=options.web_sockets,
+        web_socket_seconds=options.web_socket_seconds,
     )
     loop = asyncio.get_running_loop()
     if options.duration is None:
