@@ -15,6 +15,7 @@ The parts are ``arr_host.arr`` (states, health), ``.iis`` (sites, pools), ``.con
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -121,9 +122,16 @@ def parse(data: bytes) -> Configuration:
 
 
 def edit(data: bytes, changes: Sequence[ConfigChange]) -> tuple[bytes, tuple[ConfigChange, ...]]:
-    """The bytes after all changes, and the inverse."""
+    """The bytes after all changes, and the inverse. The same edit of the same bytes is remembered."""
+    return _edited(data, tuple(changes))
+
+
+# -- private ---------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=256)
+def _edited(data: bytes, changes: tuple[ConfigChange, ...]) -> tuple[bytes, tuple[ConfigChange, ...]]:
     from arr_bluegreen.apphost import ApplicationHost
 
-    document = ApplicationHost.parse(data)
-    applied = document.apply(changes)
-    return document.to_bytes(), applied
+    applied = ApplicationHost.parse(data).apply(changes)
+    return applied.host.to_bytes(), applied.inverse

@@ -6,6 +6,7 @@ take seconds. Without waiting (an application that is ready and answers at once)
 
 from __future__ import annotations
 
+import ntpath
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +17,8 @@ from arr_bluegreen.simulator.clock import Timer
 from arr_bluegreen.simulator.iis import Execution
 from arr_bluegreen.simulator.memory_of_arr import Forwarded, RouteAsk
 from arr_bluegreen.simulator.rules import Asked, Rewritten, evaluate
-from arr_bluegreen.simulator.slots import SlotAnswer, SlotRequest, answer
+from arr_bluegreen.simulator.slots import APP_FILE, SlotAnswer, SlotRequest, answer
+from arr_bluegreen.webfarm import Site
 
 if TYPE_CHECKING:
     from arr_bluegreen.simulator.host import SimulatedHost
@@ -197,10 +199,20 @@ class _Passage:
         rewritten = evaluate(host.config.reading, asked)
         if isinstance(rewritten, Rewritten):
             self._forward(self._execution, rewritten)
+        elif rewritten is None and host.files.read_bytes(ntpath.join(site.physical_path, APP_FILE)) is not None:
+            self._serve(site)
         elif rewritten is None:
             self._end(Outcome(404, text="the front site itself"))
         else:
             self._end(Outcome(rewritten.status))
+
+    def _serve(self, site: Site) -> None:
+        """No rule took it, and the site has an application of its own."""
+        host, request = self._host, self._request
+        slot_request = SlotRequest(request.method, request.path, request.query)
+        assert self._execution is not None, "it was just begun"
+        execution, self._execution = self._execution, None
+        _Visit(host, self._end, request.seconds).run(execution, slot_request, 86400.0)
 
     def _forward(self, execution: Execution, rewritten: Rewritten) -> None:
         host, request = self._host, self._request

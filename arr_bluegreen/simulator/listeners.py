@@ -4,6 +4,7 @@ is bound to. Each request enters its site's pool, passes the global rules, and i
 from __future__ import annotations
 
 import asyncio
+import ntpath
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from aiohttp import WSMsgType, web
 from arr_bluegreen.simulator.front import Front, error_page
 from arr_bluegreen.simulator.iis import Execution
 from arr_bluegreen.simulator.rules import Answered, Asked, Rewritten, evaluate
-from arr_bluegreen.simulator.slots import SlotRequest, answer
+from arr_bluegreen.simulator.slots import APP_FILE, SlotRequest, answer
 from arr_bluegreen.webfarm import RunState
 
 if TYPE_CHECKING:
@@ -163,7 +164,8 @@ class Listeners:
                 return _refused(request)
             headers = {"Location": outcome.location} if outcome.location else {}
             return web.Response(status=outcome.status, headers=headers)
-        if any(one.name == execution.app.site.name for one in self._host.arr.front_sites()):
+        own = self._host.files.read_bytes(ntpath.join(execution.app.site.physical_path, APP_FILE)) is not None
+        if not own and any(one.name == execution.app.site.name for one in self._host.arr.front_sites()):
             return error_page(404, 0, "The front site itself has nothing here")
         return await self._application(request, execution, path, query)
 
