@@ -99,7 +99,7 @@ def plan_instance(
 
 
 def server_changes(farm: str, address: str, http_port: int, configuration: Configuration) -> tuple[ConfigChange, ...]:
-    """The farm server, out of service, where it is not there; nothing on a machine without the farm (no ARR machine)."""
+    """The farm server, out of service, where it is not there; nothing on a machine that has no such farm."""
     there = find_farm(configuration, farm)
     if there is None:
         return ()
