@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from arr_bluegreen.apphost import ApplicationHost
+from arr_bluegreen.apphost.document import Applied
 from arr_bluegreen.apphost.edit import Edit, to_json
 from arr_bluegreen.control.appcmd import judge, set_config
 from arr_bluegreen.control.hands import Hands
@@ -27,6 +28,8 @@ from arr_bluegreen.webfarm.change import ConfigChange, Undo
 TRIES = 6
 """How often a commit is tried against other writers; the waits between grow from 0.2 s to some 3 s, with jitter."""
 COMMIT_WITHIN = 90.0
+JUST_READ = 10.0
+"""Seconds for which a reading serves a commit that follows."""
 
 
 class RemoteConfig:
@@ -34,18 +37,20 @@ class RemoteConfig:
 
     def __init__(self, hands: Hands, jitter: Callable[[], float] = random.random) -> None:
         self._hands, self._jitter = hands, jitter
-        self._read: tuple[str, bytes, str] | None = None
+        self._host: ApplicationHost | None = None
+        self._read_at = 0.0
 
     def read(self) -> ApplicationHost:
         """The configuration as it is now; its bytes travel only when its digest is new."""
-        known = self._read
-        reply = self._hands.call("read_config", {"unless": known[0] if known else None})
+        known = self._host
+        reply = self._hands.call("read_config", {"unless": known.digest if known else None})
         if known is None or not reply.get("unchanged"):
             data = gzip.decompress(base64.b64decode(reply["data"]))
             if hashlib.sha256(data).hexdigest() != reply["digest"]:
                 raise RemoteError(f"{self._hands.name}: the configuration arrived damaged", hint="Try again.")
-            known = self._read = (str(reply["digest"]), data, str(reply["path"]))
-        return ApplicationHost.parse(known[1], file=f"{self._hands.name}:{known[2]}")
+            known = self._host = ApplicationHost.parse(data, file=f"{self._hands.name}:{reply['path']}")
+        self._read_at = self._hands.clock.monotonic()
+        return known
 
     def apply(self, changes: Sequence[ConfigChange]) -> Commit:
         """All changes in one commit, or none; read back and compared. What holds already is not written again.
@@ -54,18 +59,18 @@ class RemoteConfig:
         Raises ``ConfigurationError`` and ``NoSuchObject`` for changes that do not fit, ``LockedError``, ``WriteError``.
         """
         changes = _in_words(changes)
-        inverse: tuple[ConfigChange, ...] | None = None
+        written, inverse = False, None
         for number in range(TRIES):
-            before = self.read()
-            wanted = before.apply(changes)
-            inverse = wanted.inverse if inverse is None else inverse
+            before, wanted = self._against(changes, fresh=number > 0)
+            inverse = inverse or wanted.inverse
             if not wanted.edits:
-                return Commit(1, inverse, before.digest) if number else Commit(0, (), before.digest)
+                return Commit(1, inverse, before.digest) if written else Commit(0, (), before.digest)
             try:
                 self._commit(wanted.edits, before.digest)
             except UnreachableError as lost:
                 if not lost.maybe_done:
                     raise
+                written = True
             except RemoteError as error:
                 if error.code not in PASSING:
                     raise
@@ -83,6 +88,20 @@ class RemoteConfig:
         )
 
     # -- private -------------------------------------------------------------------------------------------
+
+    def _against(self, changes: Sequence[ConfigChange], *, fresh: bool) -> tuple[ApplicationHost, Applied]:
+        """The changes applied to what was read a moment ago, or, where that says no or "nothing to do", to a
+        fresh reading: a planner has just read, and reading back proves the rest."""
+        if not fresh and self._host is not None and self._hands.clock.monotonic() - self._read_at < JUST_READ:
+            try:
+                applied = self._host.apply(changes)
+            except (ConfigurationError, NoSuchObject):
+                pass
+            else:
+                if applied.edits:
+                    return self._host, applied
+        before = self.read()
+        return before, before.apply(changes)
 
     def _commit(self, edits: tuple[Edit, ...], digest: str) -> None:
         line = set_config(edits)
