@@ -1,4 +1,5 @@
-"""``arr-bluegreen simulator``: a Windows host with IIS and ARR, played here. ``run`` it, ``show`` its state, ``fault`` it."""
+"""``arr-bluegreen simulator``: a Windows host with IIS and ARR, played here. ``run`` it, ``show`` its state,
+``fault`` it."""
 
 from __future__ import annotations
 
@@ -30,18 +31,32 @@ def add(parser: argparse.ArgumentParser) -> None:
     """The verbs."""
     verbs = verbs_of(parser)
     run = verb(verbs, "run", "play a Windows host until SIGTERM, Ctrl+C, or a piped stdin closes", _run)
-    run.add_argument("--config", metavar="FILE", help="its applicationHost.config, edited in place (default: a copy of ours)")
-    run.add_argument("--root", metavar="DIR", help="where its drives lie: C:\\x is DIR/C/x (default: a temporary folder)")
-    run.add_argument("--front-port", type=int, default=0, metavar="PORT", help="real port that plays port 80 (0: any free)")
-    run.add_argument("--winrm-port", type=int, default=0, metavar="PORT", help="WinRM over HTTP (0: any free, -1: none)")
+    run.add_argument(
+        "--config", metavar="FILE", help="its applicationHost.config, edited in place (default: a copy of ours)"
+    )
+    run.add_argument(
+        "--root", metavar="DIR", help="where its drives lie: C:\\x is DIR/C/x (default: a temporary folder)"
+    )
+    run.add_argument(
+        "--front-port", type=int, default=0, metavar="PORT", help="real port that plays port 80 (0: any free)"
+    )
+    run.add_argument(
+        "--winrm-port", type=int, default=0, metavar="PORT", help="WinRM over HTTP (0: any free, -1: none)"
+    )
     run.add_argument("--tls", type=int, metavar="PORT", nargs="?", const=0, help="WinRM over HTTPS too (0: any free)")
     run.add_argument("--ca-file", metavar="FILE", help="write the machine's certificate here, for clients to trust")
-    run.add_argument("--admin-port", type=int, default=0, metavar="PORT", help="where show and fault reach it (0: any free)")
+    run.add_argument(
+        "--admin-port", type=int, default=0, metavar="PORT", help="where show and fault reach it (0: any free)"
+    )
     run.add_argument("--user", default="Administrator", help="who may sign in over WinRM")
-    run.add_argument("--password-env", metavar="VAR", default="ARR_BLUEGREEN_PASSWORD", help="variable with the password")
+    run.add_argument(
+        "--password-env", metavar="VAR", default="ARR_BLUEGREEN_PASSWORD", help="variable with the password"
+    )
     run.add_argument("--basic", action="store_true", help="take Basic and unencrypted messages over HTTP too")
     run.add_argument("--fault", action="append", default=[], metavar="FAULT", help="plan a WinRM or tool fault")
-    run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting: what nobody knows of ARR")
+    run.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting: what nobody knows of ARR"
+    )
     run.add_argument("--rtt-ms", type=float, default=0.0, metavar="MS", help="added round-trip time of WinRM")
     show = verb(verbs, "show", "the state of a running simulator", _show)
     fault = verb(verbs, "fault", "do something to a running simulator", _fault)
@@ -62,7 +77,9 @@ def _run(arguments: argparse.Namespace, out: Output) -> ExitCode:
             f"the simulator needs {error.name}", hint="pip install 'arr-bluegreen[simulator]'"
         ) from error
     except OSError as error:
-        raise RefusedError(f"the simulator cannot listen: {error}", hint="Give another port, or 0 for a free one.") from error
+        raise RefusedError(
+            f"the simulator cannot listen: {error}", hint="Give another port, or 0 for a free one."
+        ) from error
     return ExitCode.DONE
 
 
@@ -77,7 +94,9 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
     password = os.environ.get(arguments.password_env)
     winrm = arguments.winrm_port >= 0 or arguments.tls is not None
     if winrm and not password:
-        raise UsageError(f"no password in ${arguments.password_env}", hint="Set it, or give --winrm-port -1 for no WinRM.")
+        raise UsageError(
+            f"no password in ${arguments.password_env}", hint="Set it, or give --winrm-port -1 for no WinRM."
+        )
     return Wanted(
         config,
         root,

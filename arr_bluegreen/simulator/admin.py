@@ -20,9 +20,12 @@ HEADER = "X-Arr-Simulator"
 
 
 class Admin:
-    """``GET /state`` and ``POST /fault`` with ``{"faults": ["recycle", ...]}``. ``faults`` are those of WinRM and the tools."""
+    """``GET /state`` and ``POST /fault`` with ``{"faults": ["recycle", ...]}``. ``faults`` are those of WinRM and the
+    tools."""
 
-    def __init__(self, served: ServedHost, faults: Faults | None = None, drop_winrm: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, served: ServedHost, faults: Faults | None = None, drop_winrm: Callable[[], None] | None = None
+    ) -> None:
         self._served, self._faults, self._drop_winrm = served, faults, drop_winrm
         self._server = web.Server(self._handle, access_log=None)
         self._listener: asyncio.Server | None = None

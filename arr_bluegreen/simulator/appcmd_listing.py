@@ -13,7 +13,7 @@ from arr_bluegreen.simulator.appcmd_config import Place, section_place
 from arr_bluegreen.simulator.appcmd_errors import hresult_error, syntax
 from arr_bluegreen.simulator.appcmd_objects import applications, find_object, virtual_directories
 from arr_bluegreen.simulator.appcmd_run import Run
-from arr_bluegreen.simulator.iis import Execution, Worker
+from arr_bluegreen.simulator.workers import Execution, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def _print(run: Run, found: list[Listed]) -> None:
             run.say(_config_text(one))
     elif text == "*":
         for one in found:
-            run.say(f'{one.tag}\n' + "\n".join(f'  {key}:"{value}"' for key, value in one.attributes.items()))
+            run.say(f"{one.tag}\n" + "\n".join(f'  {key}:"{value}"' for key, value in one.attributes.items()))
     elif text is not None:
         for one in found:
             run.say(next((value for key, value in one.attributes.items() if _is(key, text)), ""))

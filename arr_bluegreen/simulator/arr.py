@@ -18,36 +18,27 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 from arr_bluegreen.control.interface import ProbeAnswer
-from arr_bluegreen.errors import NoSuchObject, RemoteError
+from arr_bluegreen.errors import NoSuchObject
+from arr_bluegreen.simulator.arr_processes import ArrProcesses
 from arr_bluegreen.simulator.clock import Timers
 from arr_bluegreen.simulator.config import HostConfig
-from arr_bluegreen.simulator.health import Asker, Prober, judge, probe_request, status_matches
-from arr_bluegreen.simulator.iis import SimulatedIis, Worker
-from arr_bluegreen.simulator.memory_of_arr import FarmMemory, Forwarded, RouteAsk, ServerMemory, token
+from arr_bluegreen.simulator.health import Asker, judge, probe_request, status_matches
+from arr_bluegreen.simulator.iis import SimulatedIis
+from arr_bluegreen.simulator.memory_of_arr import FarmMemory, Forwarded, RouteAsk, token
 from arr_bluegreen.simulator.reading import Reading
 from arr_bluegreen.simulator.settings import SimulatorSettings
+from arr_bluegreen.simulator.workers import Worker
 from arr_bluegreen.webfarm import (
     READS_BACK,
     FarmStatus,
     HealthTest,
     NewState,
     Server,
-    ServerState,
     ServerStatus,
     Site,
     TestResult,
     WebFarm,
 )
-
-
-class _Process:
-    """ARR in one worker process: a memory and a prober per farm."""
-
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-        self.farms: dict[str, FarmMemory] = {}
-        self.probers: dict[str, Prober] = {}
-        self.probed_at: dict[str, int] = {}
 
 
 class SimulatedArr:
@@ -57,37 +48,37 @@ class SimulatedArr:
         self, config: HostConfig, iis: SimulatedIis, clock: Timers, settings: SimulatorSettings, asker: Asker
     ) -> None:
         self._config, self._iis, self._clock, self._settings, self._asker = config, iis, clock, settings, asker
-        self._processes: dict[int, _Process] = {}
         self.changed: list[Callable[[], None]] = []
-        iis.worker_started.append(self._worker_started)
-        iis.worker_gone.append(self._worker_gone)
+        self._processes = ArrProcesses(config, iis, clock, settings, asker, self._tell)
 
     # -- run time, as Microsoft.Web.Administration reaches it ----------------------------------------------
 
     def status(self, farm: str, front: Iterable[str] = ()) -> FarmStatus:
         """The farm as the answering worker process sees it; ``front`` names the sites whose workers are listed.
 
-        Raises ``NoSuchObject``; the run-time part is None where no worker process runs ARR (setting ``status_starts_worker``).
+        Raises ``NoSuchObject``; the run-time part is None where no worker process runs ARR (setting
+        ``status_starts_worker``).
         """
         configured = self._farm(farm)
-        process = self._answering()
+        process = self._processes.answering()
         sites = [self._site_pool(name) for name in front]
         workers = [one.process for pool in dict.fromkeys(sites) for one in self._iis.workers(pool)]
         running = [ServerStatus(one.address) for one in configured.servers]
         if process is not None:
-            memory = self._memory(process, configured.name)
+            memory = self._processes.memory(process, configured.name)
             running = [memory.server(one.address).status() for one in configured.servers]
         return FarmStatus(self._settings.computer, configured, tuple(running), tuple(workers) if sites else None)
 
     def set_state(self, farm: str, states: Mapping[str, NewState]) -> None:
-        """SetState of each address in order. Raises ``NoSuchObject``, and ``RemoteError`` when no worker process answers."""
+        """SetState of each address in order. Raises ``NoSuchObject``, and ``RemoteError`` when no worker process
+        answers."""
         configured = self._farm(farm)
         servers = [(self._server(configured, address), state) for address, state in states.items()]
         for server, state in servers:
             if not server.enabled and not self._settings.set_state_works_on_disabled:
                 continue
-            for process in self._reached():
-                memory = self._memory(process, configured.name).server(server.address)
+            for process in self._processes.reached():
+                memory = self._processes.memory(process, configured.name).server(server.address)
                 memory.state = READS_BACK[state]
                 if state is NewState.FORCEFUL_STOP:
                     for forwarded in list(memory.in_flight):
@@ -99,8 +90,10 @@ class SimulatedArr:
         configured = self._farm(farm)
         for address, wanted in healthy.items():
             server = self._server(configured, address)
-            for process in self._reached():
-                self._set_health(self._memory(process, configured.name).server(server.address), wanted)
+            for process in self._processes.reached():
+                self._processes.set_health(
+                    self._processes.memory(process, configured.name).server(server.address), wanted
+                )
         self._tell()
 
     def test_health(
@@ -113,7 +106,8 @@ class SimulatedArr:
         response_match: str,
         done: Callable[[HealthTest], None],
     ) -> None:
-        """One test of one server with these arguments and no other (issue 5); ``done`` gets the result. Raises ``NoSuchObject``."""
+        """One test of one server with these arguments and no other (issue 5); ``done`` gets the result. Raises
+        ``NoSuchObject``."""
         server = self._server(self._farm(farm), address)
         if not server.enabled and not self._settings.test_health_works_on_disabled:
             done(HealthTest(TestResult.CONNECTION_FAILURE, 0, 12029))
@@ -129,8 +123,8 @@ class SimulatedArr:
         configured = self._farm(farm)
         key = self._server(configured, address).address.casefold()
         removed = 0
-        for process in self._reached():
-            memory = self._memory(process, configured.name)
+        for process in self._processes.reached():
+            memory = self._processes.memory(process, configured.name)
             kept = {host: mapped for host, mapped in memory.hosts.items() if mapped[0] != key}
             removed += len(memory.hosts) - len(kept)
             memory.hosts = kept
@@ -139,32 +133,41 @@ class SimulatedArr:
     def reset_counters(self, farm: str) -> None:
         """ResetCounters of a farm. Raises ``NoSuchObject``."""
         configured = self._farm(farm)
-        for process in self._reached():
-            for memory in self._memory(process, configured.name).servers.values():
-                self._reset(memory)
+        for process in self._processes.reached():
+            for memory in self._processes.memory(process, configured.name).servers.values():
+                self._processes.reset(memory)
 
     def in_service(self, farm: str) -> tuple[str, ...]:
-        """Whom a new client may be given to, as the worker process of the front pools with the fewest sees it: the floor.
+        """Whom a new client may be given to, as the worker process of the front pools with the fewest sees it: the
+        floor.
 
         With no worker process yet, what the first one will start with: every enabled server. Raises ``NoSuchObject``.
         """
         configured = self._farm(farm)
         views = [
-            self._memory(process, configured.name).in_service(configured)
-            for process in self._processes.values()
-            if not process.worker.retiring and self._is_front(process.worker)
+            self._processes.memory(process, configured.name).in_service(configured)
+            for process in self._processes.by_pid.values()
+            if not process.worker.retiring and self._processes.is_front(process.worker)
         ]
         fewest = min(views or [FarmMemory(configured.name).in_service(configured)], key=len)
         return tuple(one.address for one in fewest)
+
+    def front_pools(self) -> tuple[str, ...]:
+        """The pools whose worker processes run ARR for public traffic: those of the front sites."""
+        return self._processes.front_pools()
+
+    def front_sites(self) -> tuple[Site, ...]:
+        """The sites of setting ``front_sites``, else every site that no farm server's address and port lead to."""
+        return self._processes.front_sites()
 
     # -- requests ----------------------------------------------------------------------------------------------
 
     def route(self, worker: Worker, farm: WebFarm, ask: RouteAsk, cut: Callable[[], None]) -> Forwarded | None:
         """A request that ARR in this worker process gives to a server; None is 502.4. End it with ``finish``."""
-        process = self._processes.get(worker.pid)
+        process = self._processes.by_pid.get(worker.pid)
         if process is None:
-            process = self._begin(worker)
-        memory = self._memory(process, farm.name)
+            process = self._processes.begin(worker)
+        memory = self._processes.memory(process, farm.name)
         server = memory.choose(farm, ask, self._clock.monotonic())
         if server is None:
             return None
@@ -196,160 +199,22 @@ class SimulatedArr:
         check = forwarded.farm.health_check
         period = check.live_traffic_failure_period.total_seconds()
         if period > 0 and status_matches(check.live_traffic_failure_codes, status):
-            self._live_failure(memory, period, check.max_live_traffic_failures)
+            self._processes.live_failure(memory, period, check.max_live_traffic_failures)
 
     # -- configuration -------------------------------------------------------------------------------------------
 
     def on_config(self, before: Reading, after: Reading) -> None:
         """A commit or a foreign edit: what it does to what the processes remember (arr.md 5.6, settings)."""
-        for process in self._processes.values():
+        for process in self._processes.by_pid.values():
             gone = [key for key in process.farms if after.farm(process.farms[key].name) is None]
             for key in gone:
                 process.farms.pop(key)
                 process.probers.pop(key).stop()
             for farm in after.farms:
-                self._remember(process, before.farm(farm.name), farm, whole=before.farms != after.farms)
+                self._processes.remember(process, before.farm(farm.name), farm, whole=before.farms != after.farms)
         self._tell()
 
-    # -- private: memories ---------------------------------------------------------------------------------------
-
-    def _remember(self, process: _Process, old: WebFarm | None, farm: WebFarm, *, whole: bool) -> None:
-        memory = self._memory(process, farm.name)
-        kept = {one.address.casefold() for one in farm.servers}
-        memory.servers = {key: value for key, value in memory.servers.items() if key in kept}
-        for server in farm.servers:
-            remembered = memory.server(server.address)
-            was = old.server(server.address) if old is not None else None
-            enabled_now = server.enabled and was is not None and not was.enabled
-            if enabled_now:
-                remembered.healthy, remembered.failures = True, 0
-            if (enabled_now and not self._settings.state_survives_enabling) or (
-                whole and self._settings.commit_resets_states
-            ):
-                remembered.state, remembered.healthy, remembered.failures = ServerState.ACTIVE, True, 0
-        self._probe(process, farm)
-
-    def _memory(self, process: _Process, farm: str) -> FarmMemory:
-        found = process.farms.get(farm.casefold())
-        if found is None:
-            found = process.farms[farm.casefold()] = FarmMemory(farm)
-        return found
-
-    def _worker_started(self, worker: Worker) -> None:
-        if self._is_front(worker):
-            self._begin(worker)
-
-    def _begin(self, worker: Worker) -> _Process:
-        process = self._processes[worker.pid] = _Process(worker)
-        for farm in self._config.reading.farms:
-            self._memory(process, farm.name)
-            self._probe(process, farm)
-        return process
-
-    def _worker_gone(self, worker: Worker) -> None:
-        process = self._processes.pop(worker.pid, None)
-        if process is not None:
-            for prober in process.probers.values():
-                prober.stop()
-
-    # -- private: which processes ----------------------------------------------------------------------------------
-
-    def front_pools(self) -> tuple[str, ...]:
-        """The pools whose worker processes run ARR for public traffic: those of the front sites."""
-        return tuple(dict.fromkeys(one.pool for one in self.front_sites()))
-
-    def front_sites(self) -> tuple[Site, ...]:
-        """The sites of setting ``front_sites``, else every site that no farm server's port leads to."""
-        reading = self._config.reading
-        named = [one.strip().casefold() for one in self._settings.front_sites.split(",") if one.strip()]
-        if named:
-            return tuple(one for one in reading.sites if one.name.casefold() in named)
-        ports = {port for farm in reading.farms for one in farm.servers for port in (one.http_port, one.https_port)}
-        ports -= {80, 443}
-        return tuple(one for one in reading.sites if not any(binding.port in ports for binding in one.bindings))
-
-    def _is_front(self, worker: Worker) -> bool:
-        return worker.pool.casefold() in {one.casefold() for one in self.front_pools()}
-
-    def _reached(self) -> list[_Process]:
-        answering = self._answering()
-        if answering is None:
-            raise RemoteError("no worker process runs ARR", hint="Send a request through the front first.")
-        if not self._settings.set_state_reaches_all_workers:
-            return [answering]
-        return [one for one in self._processes.values() if not one.worker.retiring]
-
-    def _answering(self) -> _Process | None:
-        """The process that answers: the oldest that is not retiring, of the first front pool."""
-        for pool in self.front_pools():
-            current = [one for one in self._iis.workers(pool) if not one.retiring]
-            if not current and self._settings.status_starts_worker:
-                started = self._iis.ensure_worker(pool)
-                current = [started] if started is not None else []
-            if current:
-                return self._processes.get(current[0].pid) or self._begin(current[0])
-        return None
-
-    # -- private: health ---------------------------------------------------------------------------------------------
-
-    def _probe(self, process: _Process, farm: WebFarm) -> None:
-        key = farm.name.casefold()
-        prober = process.probers.get(key)
-        if prober is None:
-
-            def report(address: str, good: bool) -> None:
-                self._tested(process, farm.name, address, good)
-
-            prober = process.probers[key] = Prober(
-                self._clock,
-                self._asker,
-                lambda: self._config.reading.farm(farm.name),
-                report,
-                lambda: self._probes(process, key),
-                self._settings.probes_per_interval,
-            )
-        prober.start(farm.health_check, self._settings.first_probe_after_intervals)
-
-    def _probes(self, process: _Process, key: str) -> bool:
-        """On demand (arr.md 5.1, inferred): only a process that routed since the last round tests."""
-        routed, before = process.farms[key].routed, process.probed_at.get(key, 0)
-        process.probed_at[key] = routed
-        return routed != before or not self._config.reading.on_demand_health_check
-
-    def _tested(self, process: _Process, farm: str, address: str, good: bool) -> None:
-        configured = self._config.reading.farm(farm)
-        server = configured.server(address) if configured is not None else None
-        if configured is None or server is None or not server.enabled:
-            return
-        memory = self._memory(process, farm).server(address)
-        memory.failures = 0 if good else memory.failures + 1
-        if good or memory.failures >= max(1, configured.health_check.retries):
-            self._set_health(memory, good)
-
-    def _live_failure(self, memory: ServerMemory, period: float, most: int) -> None:
-        now = self._clock.monotonic()
-        memory.live_failures.append(now)
-        while memory.live_failures and memory.live_failures[0] < now - period:
-            memory.live_failures.popleft()
-        if len(memory.live_failures) > most:
-            memory.live_failures.clear()
-            self._set_health(memory, False)
-
-    def _set_health(self, memory: ServerMemory, healthy: bool) -> None:
-        memory.failures = 0
-        if memory.healthy != healthy:
-            memory.healthy = healthy
-            self._reset(memory)
-            self._tell()
-
-    def _reset(self, memory: ServerMemory) -> None:
-        """Counters begin anew, "by design" at a health change (arr.md 5.6)."""
-        memory.total = memory.failed = 0
-        memory.last_reset = int(self._clock.monotonic() * 1000) + 1
-        if self._settings.health_change_clears_current:
-            memory.current = memory.web_sockets = 0
-
-    # -- private: words --------------------------------------------------------------------------------------------------
+    # -- private: words ----------------------------------------------------------------------------
 
     def _farm(self, name: str) -> WebFarm:
         reading = self._config.reading

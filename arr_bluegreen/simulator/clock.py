@@ -1,6 +1,7 @@
 """The simulator's two clocks: one that jumps, for tests, and one that runs on an asyncio loop.
 
-Both keep timers, so that everything in the simulator (probes, starts, shutdown limits) is one mechanism: ``call_later``.
+Both keep timers, so that everything in the simulator (probes, starts, shutdown limits) is one mechanism:
+``call_later``.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class SimulatedClock:
         self._time = max(self._time, until)
 
     def sleep_until(self, ready: Callable[[], bool], limit: float = 86400.0) -> bool:
-        """Let time pass timer by timer until ``ready()``; False when ``limit`` seconds, or all timers, ran out first."""
+        """Let time pass timer by timer until ``ready()``; False when ``limit`` seconds or all timers ran out first."""
         until = self._time + limit
         while not ready():
             if not self._due or self._due[0].at > until:

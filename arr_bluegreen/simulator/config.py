@@ -1,4 +1,5 @@
-"""The one applicationHost.config of a simulated host, on disk or in memory: read, committed, watched for foreign edits."""
+"""The one applicationHost.config of a simulated host, on disk or in memory: read, committed, watched for foreign
+edits."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ Change = Callable[[Reading, Reading], None]
 
 
 class ChangedOnDisk(WriteError):
-    """ "Cannot commit configuration changes because the file has changed on disk" (arr.md 5.11); nothing was written."""
+    """A commit over a file that changed since it was read (arr.md 5.11); nothing was written."""
 
     hint = "Read it again and redo the change."
 
@@ -108,8 +109,8 @@ class HostConfig:
     def commit(self, what: bytes | Sequence[Edit], *, expect: str | None = None) -> str:
         """New bytes, or primitive edits, in one commit; returns the new digest. What changes nothing is not written.
 
-        Raises ``ChangedOnDisk`` when ``expect`` is another digest than the file's, ``ConfigurationError`` when IIS could
-        not load the result; nothing is written then.
+        Raises ``ChangedOnDisk`` when ``expect`` is another digest than the file's, ``ConfigurationError`` when IIS
+        could not load the result; nothing is written then.
         """
         before = self.data()
         if expect is not None and expect.casefold() != self.reading.digest:

@@ -1,4 +1,5 @@
-"""The primitive edits (as JSON) done on the tree, as Microsoft.Web.Administration would do them: the simulator's own hands.
+"""The primitive edits (as JSON) done on the tree, as Microsoft.Web.Administration would do them: the simulator's own
+hands.
 
 Keys are compared without case (arr.md 1.0); a second item of the same key, and an item that is not there, are errors.
 """
@@ -18,7 +19,8 @@ Edit = Mapping[str, Any]
 
 
 def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
-    """The bytes after all edits. Raises ``NoSuchObject`` for a missing item, ``RemoteError`` (0x800700B7) for a second one.
+    """The bytes after all edits. Raises ``NoSuchObject`` for a missing item, ``RemoteError`` (0x800700B7) for a second
+    one.
 
     Written as IIS writes (arr.md 5.14): UTF-8, no BOM, CRLF if the file had it; edited places are indented by four.
     """

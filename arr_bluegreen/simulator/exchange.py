@@ -1,7 +1,8 @@
 """HTTP without sockets: requests to a slot, and through the front, played on the host's clock.
 
 What ``front`` does with aiohttp in real time is done here by calls alone, so that thousands of deployments under load
-take seconds. Without waiting (an application that is ready and answers at once) a request is over when the call returns.
+take seconds. Without waiting (an application that is ready and answers at once) a request is over when the call
+returns.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from urllib.parse import urlsplit
 
 from arr_bluegreen.control.interface import ProbeAnswer, ProbeRequest
 from arr_bluegreen.simulator.clock import Timer
-from arr_bluegreen.simulator.iis import Execution
 from arr_bluegreen.simulator.memory_of_arr import Forwarded, RouteAsk
 from arr_bluegreen.simulator.rules import Asked, Rewritten, evaluate
 from arr_bluegreen.simulator.slots import APP_FILE, SlotAnswer, SlotRequest, answer
+from arr_bluegreen.simulator.workers import Execution
 from arr_bluegreen.webfarm import Site
 
 if TYPE_CHECKING:
@@ -80,10 +81,16 @@ class Exchange:
             place = request.host or parts.netloc
             asked = Asked(place.partition(":")[0], port, slot_request.path, parts.query, request.method)
             located = self._host.locate(parts.hostname or "")
-            if located and located[0] is self._host and isinstance(evaluate(self._host.config.reading, asked), Rewritten):
+            if (
+                located
+                and located[0] is self._host
+                and isinstance(evaluate(self._host.config.reading, asked), Rewritten)
+            ):
                 self.send(PublicRequest(asked.host, asked.path, port, request.method, parts.query), answered)
                 return
-            ask_site(self._host, (parts.hostname or "", port), place, slot_request, request.timeout.total_seconds(), answered)
+            ask_site(
+                self._host, (parts.hostname or "", port), place, slot_request, request.timeout.total_seconds(), answered
+            )
 
         if self.delay_next_asks:
             self._host.clock.call_later(self.delay_next_asks, begin)
@@ -104,7 +111,8 @@ def ask_site(
     done: Callable[[Outcome], None],
     seconds: float | None = None,
 ) -> None:
-    """A request made by ``host`` to an address and port; ``done`` is called once, at the answer or the timeout (12002)."""
+    """A request made by ``host`` to an address and port; ``done`` is called once, at the answer or the timeout
+    (12002)."""
     located = host.locate(place[0])
     if located is None:
         done(Outcome(0, error="12007: the name could not be resolved"))

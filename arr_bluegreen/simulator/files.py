@@ -137,7 +137,8 @@ class Drives(ABC):
         return self._fill(target, files)
 
     def append(self, path: str, data: str, offset: int) -> int:
-        """One piece (base64) of an upload; returns the size now. Offset 0 begins anew; another offset must be the size."""
+        """One piece (base64) of an upload; returns the size now. Offset 0 begins anew; another offset must be the
+        size."""
         before = b"" if offset == 0 else (self.read_bytes(path) or b"")
         if len(before) != offset:
             raise RemoteError(f"{path} has {len(before)} bytes, not {offset}")
@@ -166,7 +167,8 @@ class Drives(ABC):
 
 
 def expanded(path: str) -> str:
-    """An absolute Windows path with its variables expanded and its dots resolved; raises ``RemoteError`` for any other."""
+    """An absolute Windows path with its variables expanded and its dots resolved; raises ``RemoteError`` for any
+    other."""
     text = re.sub(r"%([^%]+)%", lambda found: VARIABLES.get(found[1].casefold(), found[0]), path)
     text = ntpath.normpath(text)
     if not re.match(r"^[A-Za-z]:\\?", text) or "%" in text:

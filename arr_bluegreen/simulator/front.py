@@ -1,4 +1,5 @@
-"""ARR's proxying of one real request: rules have said where to, ``SimulatedArr`` says which server (arr.md 5.4, 5.7, 5.9).
+"""ARR's proxying of one real request: rules have said where to, ``SimulatedArr`` says which server (arr.md 5.4, 5.7,
+5.9).
 
 A request that the slot's end of a pooled connection drops before the first byte is sent once more, if its method may be
 repeated; nothing else is retried. 502.3 and 502.4 are told as IIS tells them, the sub-status in the body.
@@ -17,9 +18,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from arr_bluegreen.simulator.client import MachineClient
-from arr_bluegreen.simulator.iis import Execution
 from arr_bluegreen.simulator.memory_of_arr import Forwarded, RouteAsk
 from arr_bluegreen.simulator.rules import Rewritten
+from arr_bluegreen.simulator.workers import Execution
 from arr_bluegreen.webfarm import FarmProtocol, Proxy, WebFarm
 
 if TYPE_CHECKING:
@@ -28,9 +29,20 @@ if TYPE_CHECKING:
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 SMALL = 256 * 1024
 _HOP = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
-_WEB_SOCKET = frozenset({"sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions", "sec-websocket-protocol"})
+_WEB_SOCKET = frozenset(
+    {"sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions", "sec-websocket-protocol"}
+)
 
 
 class Front:
@@ -39,10 +51,9 @@ class Front:
     def __init__(self, host: SimulatedHost, client: MachineClient) -> None:
         self._host, self._client = host, client
 
-    async def forward(
-        self, request: web.BaseRequest, execution: Execution, rewritten: Rewritten
-    ) -> web.StreamResponse:
-        """The answer for a request that a rule sent to a farm, or to ``host:port`` where the proxy is enabled (arr.md 1.3)."""
+    async def forward(self, request: web.BaseRequest, execution: Execution, rewritten: Rewritten) -> web.StreamResponse:
+        """The answer for a request that a rule sent to a farm, or to ``host:port`` where the proxy is enabled (arr.md
+        1.3)."""
         forwards = request.headers.get("Max-Forwards", "")
         if forwards == "0":
             return error_page(400, 605, "The request cannot be routed because it has reached the Max-Forwards limit")
@@ -174,9 +185,7 @@ class Front:
             response.release()
         return out
 
-    async def _web_socket(
-        self, request: web.BaseRequest, url: URL, headers: CIMultiDict[str]
-    ) -> web.StreamResponse:
+    async def _web_socket(self, request: web.BaseRequest, url: URL, headers: CIMultiDict[str]) -> web.StreamResponse:
         for name in _WEB_SOCKET:
             headers.popall(name, None)
         offered = [one.strip() for one in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if one.strip()]

@@ -1,4 +1,5 @@
-"""ARR's health rules: what counts as a good answer, the URL test per worker process, and TestHealth (arr.md 5.1, 5.2)."""
+"""ARR's health rules: what counts as a good answer, the URL test per worker process, and TestHealth (arr.md 5.1,
+5.2)."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class SimulatedHost:
         return self
 
     def resolve(self, address: str) -> str | None:
-        """The IP address of a name as this machine sees it (its hosts file, itself); None when nothing answers to it."""
+        """The IP address of a name as this machine sees it (hosts file, itself); None when nothing answers to it."""
         try:
             return str(ipaddress.ip_address(address.strip("[]")))
         except ValueError:

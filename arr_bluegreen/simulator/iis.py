@@ -1,14 +1,13 @@
 """Sites, application pools, worker processes and the requests in them, as WAS and W3SVC run them.
 
 None of start, stop and recycle writes configuration; a reboot forgets them all (arr.md 3.1, 3.2, 5.6). A stopped site
-closes its listeners and lets running requests end; a stopped pool answers 503 and is killed after its shutdown time limit.
+closes its listeners and lets running requests end; a stopped pool answers 503 and is killed after its shutdown time
+limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
 
 from arr_bluegreen.errors import NoSuchObject
 from arr_bluegreen.simulator.clock import Timer, Timers
@@ -17,48 +16,8 @@ from arr_bluegreen.simulator.files import Drives
 from arr_bluegreen.simulator.reading import Reading
 from arr_bluegreen.simulator.settings import SimulatorSettings
 from arr_bluegreen.simulator.slots import App, read_core_module, read_spec
-from arr_bluegreen.webfarm import ApplicationPool, PoolStatus, RunState, Site, SiteStatus, WorkerProcess
-
-
-@dataclass(eq=False, slots=True)
-class Worker:
-    """One w3wp.exe with its applications by site name (lower case) and the requests in it."""
-
-    pool: str
-    pid: int
-    started: datetime
-    apps: dict[str, App] = field(default_factory=dict)
-    executions: set[Execution] = field(default_factory=set)
-    retiring: bool = False
-    gone: bool = False
-
-    @property
-    def process(self) -> WorkerProcess:
-        """The word for it."""
-        return WorkerProcess(self.pool, self.pid, self.started)
-
-
-@dataclass(eq=False, slots=True)
-class Execution:
-    """One request in a worker process. ``cut`` is called (once) when the process is killed under it."""
-
-    worker: Worker
-    app: App
-    cut: Callable[[], None]
-    url: str = ""
-    verb: str = "GET"
-    client: str = ""
-    since: float = 0.0
-
-
-@dataclass(eq=False, slots=True)
-class _Pool:
-    state: RunState = RunState.STOPPED
-    workers: list[Worker] = field(default_factory=list)
-    turn: int = 0
-
-    def current(self) -> list[Worker]:
-        return [one for one in self.workers if not one.retiring]
+from arr_bluegreen.simulator.workers import Execution, Pool, Worker, rank, recycles
+from arr_bluegreen.webfarm import ApplicationPool, PoolStatus, RunState, Site, SiteStatus
 
 
 class SimulatedIis:
@@ -67,7 +26,7 @@ class SimulatedIis:
     def __init__(self, config: HostConfig, clock: Timers, settings: SimulatorSettings, drives: Drives) -> None:
         self._config, self._clock, self._settings, self._drives = config, clock, settings, drives
         self._sites: dict[str, RunState] = {}
-        self._pools: dict[str, _Pool] = {}
+        self._pools: dict[str, Pool] = {}
         self._next_pid = 4000
         self.worker_started: list[Callable[[Worker], None]] = []
         self.worker_gone: list[Callable[[Worker], None]] = []
@@ -100,9 +59,9 @@ class SimulatedIis:
             if self._sites.get(site.name.casefold()) is not RunState.STARTED:
                 continue
             for binding in site.bindings:
-                rank = _rank(binding.protocol, binding.address, binding.port, binding.host, (ip, port, host))
-                if rank and (best is None or rank > best[0]):
-                    best = (rank, site)
+                fits = rank(binding.protocol, binding.address, binding.port, binding.host, (ip, port, host))
+                if fits and (best is None or fits > best[0]):
+                    best = (fits, site)
         return best[1] if best else None
 
     def listens(self, ip: str, port: int) -> bool:
@@ -142,7 +101,7 @@ class SimulatedIis:
     def start_pool(self, name: str) -> None:
         """Raises ``NoSuchObject``. AlwaysRunning pools start their worker processes at once."""
         configured = self._configured_pool(name)
-        pool = self._pools.setdefault(configured.name.casefold(), _Pool())
+        pool = self._pools.setdefault(configured.name.casefold(), Pool())
         pool.state = RunState.STARTED
         if configured.start_mode == "AlwaysRunning":
             self._fill(configured, pool)
@@ -151,16 +110,16 @@ class SimulatedIis:
     def stop_pool(self, name: str) -> None:
         """Raises ``NoSuchObject``. 503 from now on; what runs may end within the shutdown time limit (arr.md 3.2)."""
         configured = self._configured_pool(name)
-        pool = self._pools.setdefault(configured.name.casefold(), _Pool())
+        pool = self._pools.setdefault(configured.name.casefold(), Pool())
         for worker in pool.current():
             self._retire(worker)
         pool.state = RunState.STOPPING if pool.workers else RunState.STOPPED
         self._tell()
 
     def recycle_pool(self, name: str) -> None:
-        """Raises ``NoSuchObject``. New worker processes; the old ones finish what they have (overlapped, arr.md 3.2)."""
+        """Raises ``NoSuchObject``. New worker processes; the old ones finish what they have (overlap, arr.md 3.2)."""
         configured = self._configured_pool(name)
-        pool = self._pools.setdefault(configured.name.casefold(), _Pool())
+        pool = self._pools.setdefault(configured.name.casefold(), Pool())
         if pool.state is not RunState.STARTED:
             return
         for worker in pool.current():
@@ -171,7 +130,7 @@ class SimulatedIis:
     def kill_pool(self, name: str) -> None:
         """The pool's worker processes crash: their requests are cut, WAS starts new ones. Raises ``NoSuchObject``."""
         configured = self._configured_pool(name)
-        pool = self._pools.setdefault(configured.name.casefold(), _Pool())
+        pool = self._pools.setdefault(configured.name.casefold(), Pool())
         for worker in list(pool.workers):
             self._end(worker)
         if pool.state is RunState.STARTED and configured.start_mode == "AlwaysRunning":
@@ -179,7 +138,8 @@ class SimulatedIis:
         self._tell()
 
     def reboot(self) -> None:
-        """iisreset or a restart of the machine: all worker processes go, then what is auto-started starts (arr.md 3.1)."""
+        """iisreset or a restart of the machine: all worker processes go, then what is auto-started starts (arr.md
+        3.1)."""
         for pool in self._pools.values():
             for worker in list(pool.workers):
                 self._end(worker)
@@ -189,7 +149,7 @@ class SimulatedIis:
         }
         self._pools = {}
         for one in self._config.reading.pools:
-            self._pools[one.name.casefold()] = _Pool()
+            self._pools[one.name.casefold()] = Pool()
             if one.auto_start:
                 self.start_pool(one.name)
         self._tell()
@@ -269,7 +229,7 @@ class SimulatedIis:
             del self._pools[name]
         for pool in after.pools:
             if pool.name.casefold() not in self._pools:
-                self._pools[pool.name.casefold()] = _Pool()
+                self._pools[pool.name.casefold()] = Pool()
                 if pool.auto_start:
                     self.start_pool(pool.name)
 
@@ -278,7 +238,7 @@ class SimulatedIis:
             new.name
             for new in after.pools
             if (old := before.pool(new.name)) is not None
-            and _recycles(old) != _recycles(new)
+            and recycles(old) != recycles(new)
             and not new.recycling.disallow_rotation_on_config_change
         ]
         if self._settings.site_change_recycles_pool:
@@ -305,7 +265,7 @@ class SimulatedIis:
 
     # -- private: worker processes -----------------------------------------------------------------------------
 
-    def _fill(self, configured: ApplicationPool, pool: _Pool) -> None:
+    def _fill(self, configured: ApplicationPool, pool: Pool) -> None:
         for _ in range(max(1, configured.process_model.max_processes) - len(pool.current())):
             self._next_pid += 4
             worker = Worker(configured.name, self._next_pid, self._clock.now())
@@ -352,7 +312,7 @@ class SimulatedIis:
     # -- private: the rest ---------------------------------------------------------------------------------------
 
     def _status(self, name: str) -> PoolStatus:
-        pool = self._pools.get(name.casefold(), _Pool())
+        pool = self._pools.get(name.casefold(), Pool())
         requests = sum(len(one.executions) for one in pool.workers) if self._settings.request_monitor else None
         return PoolStatus(name, pool.state, tuple(one.process for one in pool.workers), requests)
 
@@ -373,33 +333,3 @@ class SimulatedIis:
     def _tell(self) -> None:
         for listener in self.changed:
             listener()
-
-
-def _rank(protocol: str, ip: str, port: int | None, host: str, asked: tuple[str, int, str]) -> int:
-    """How well a binding fits a request; 0 is not at all."""
-    if protocol not in ("http", "https") or port != asked[1] or ip not in ("*", "", asked[0]):
-        return 0
-    if host and host.casefold() != asked[2].casefold():
-        return 0
-    return 1 + (2 if ip == asked[0] else 0) + (4 if host else 0)
-
-
-def _recycles(pool: ApplicationPool) -> tuple[object, ...]:
-    """What WAS recycles a pool for when it changes (arr.md 5.8, the list from the IIS team)."""
-    model, recycling = pool.process_model, pool.recycling
-    return (
-        recycling.periodic_restart_time,
-        recycling.periodic_restart_memory,
-        recycling.periodic_restart_private_memory,
-        recycling.periodic_restart_requests,
-        recycling.schedule,
-        model.idle_timeout,
-        model.ping_interval,
-        model.startup_time_limit,
-        model.shutdown_time_limit,
-        model.identity_type,
-        model.user_name,
-        pool.managed_runtime_version,
-        pool.managed_pipeline_mode,
-        pool.enable32_bit_app_on_win64,
-    )

@@ -12,23 +12,25 @@ from typing import TYPE_CHECKING
 from aiohttp import WSMsgType, web
 
 from arr_bluegreen.simulator.front import Front, error_page
-from arr_bluegreen.simulator.iis import Execution
 from arr_bluegreen.simulator.rules import Answered, Asked, Rewritten, evaluate
 from arr_bluegreen.simulator.slots import APP_FILE, SlotRequest, answer
+from arr_bluegreen.simulator.workers import Execution
 from arr_bluegreen.webfarm import RunState
 
 if TYPE_CHECKING:
     from arr_bluegreen.simulator.host import SimulatedHost
 
 SLOT_IDLE_SECONDS = 120.0
-"""A slot keeps an idle connection as long as IIS does (connectionTimeout, arr.md 3.1); ARR's pool lets go long before."""
+"""A slot keeps an idle connection as long as IIS does (connectionTimeout, arr.md 3.1); ARR's pool lets go long
+before."""
 PUBLIC_IDLE_SECONDS = 75.0
 
 Place = tuple[str, int, str]
 
 
 class Listeners:
-    """The machine's listeners, kept in line with sites and bindings by ``sync``; places to real ports go to ``host.net``.
+    """The machine's listeners, kept in line with sites and bindings by ``sync``; places to real ports go to
+    ``host.net``.
 
     ``real_ports`` fixes the real port of a simulated one (the front's); every other is any free one.
     """
@@ -49,7 +51,8 @@ class Listeners:
         self._lock = asyncio.Lock()
 
     async def sync(self) -> None:
-        """Open what is missing, close what no started site is bound to. Raises ``OSError`` when a fixed port is taken."""
+        """Open what is missing, close what no started site is bound to. Raises ``OSError`` when a fixed port is
+        taken."""
         async with self._lock:
             wanted = self._wanted()
             for place in [one for one in self._open if one not in wanted]:

@@ -3,8 +3,8 @@
 ``python -m arr_bluegreen.simulator.load --url http://127.0.0.1:PORT --host shop.example --rate 300``
 
 Keep-alive clients and clients with a new connection per request, GET and POST, one slow request after another, and one
-WebSocket that stays open. It ends when its time is up or its stdin closes. A request failed if it had no answer, a status
-of 400 or more, or a body that is not what was asked for.
+WebSocket that stays open. It ends when its time is up or its stdin closes. A request failed if it had no answer, a
+status of 400 or more, or a body that is not what was asked for.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from typing import Any
 import aiohttp
 
 CLIENT_IDLE_SECONDS = 10.0
-"""How long a client keeps an idle connection: well below the front's limit, so that the front never closes one first."""
+"""How long a client keeps an idle connection: well below the front's limit, so that the front never closes one first.
+"""
 SLOWEST_SECONDS = 30.0
 
 

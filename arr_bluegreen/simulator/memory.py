@@ -36,8 +36,9 @@ Edit = Callable[[bytes, Sequence[ConfigChange]], tuple[bytes, tuple[ConfigChange
 class MemoryMachine:
     """All hands on one simulated machine.
 
-    ``parse`` reads bytes as words, ``edit`` applies changes to bytes and returns them with the inverse: given by whoever
-    wires this (``ApplicationHost``, usually), since the simulator has no eyes of that room. ``round_trip`` is seconds.
+    ``parse`` reads bytes as words, ``edit`` applies changes to bytes and returns them with the inverse: given by
+    whoever wires this (``ApplicationHost``, usually), since the simulator has no eyes of that room. ``round_trip`` is
+    seconds.
     """
 
     def __init__(

@@ -35,7 +35,8 @@ class PortMap:
         return sorted((ip, port, real) for (ip, port), real in self._real.items())
 
     def own_socket(self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
-        """A socket of the machine's own: bound to a loopback port that slots will know while it is open. Not blocking."""
+        """A socket of the machine's own: bound to a loopback port that slots will know while it is open. Not
+        blocking."""
         made = socket.socket(family, kind, proto)
         made.setblocking(False)
         made.bind(("127.0.0.1", 0))

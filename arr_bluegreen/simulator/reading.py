@@ -1,7 +1,8 @@
 """applicationHost.config read as words by eyes of our own: plain lxml, no ``apphost``.
 
 Attribute names are the words' field names in camel case, so one function reads every element; only the places of
-nested elements are listed. Defaults in the file (``applicationPoolDefaults`` ...) count as IIS counts them (arr.md 3.3).
+nested elements are listed. Defaults in the file (``applicationPoolDefaults`` ...) count as IIS counts them (arr.md
+3.3).
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def digest_of(data: bytes) -> str:
 
 
 def read(data: bytes) -> Reading:
-    """The words in these bytes; readings are kept by digest. Raises ``ConfigurationError`` for what IIS would not load."""
+    """The words in these bytes; readings are kept by digest. Raises ``ConfigurationError`` for what IIS would not
+    load."""
     digest = digest_of(data)
     kept = _kept.get(digest)
     if kept is None:

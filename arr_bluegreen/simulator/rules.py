@@ -85,7 +85,9 @@ class _State:
         self._condition_groups = []
         if not rule.conditions:
             return True
-        return (any if rule.logical_grouping == "MatchAny" else all)([self._holds(rule, one) for one in rule.conditions])
+        return (any if rule.logical_grouping == "MatchAny" else all)(
+            [self._holds(rule, one) for one in rule.conditions]
+        )
 
     def rewrite(self, url: str, *, append: bool) -> None:
         parts = urlsplit(self.expand(url))

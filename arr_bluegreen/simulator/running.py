@@ -39,7 +39,9 @@ class Wanted:
 class RunningMachine:
     """Everything of one machine; ``ports`` are real ones: ``front``, ``winrm``, ``winrm_tls``, ``admin``."""
 
-    def __init__(self, served: ServedHost, winrm: WsmanServer | None, admin: Admin, ports: dict[str, int | None]) -> None:
+    def __init__(
+        self, served: ServedHost, winrm: WsmanServer | None, admin: Admin, ports: dict[str, int | None]
+    ) -> None:
         self.served, self.winrm, self.admin, self.ports = served, winrm, admin, ports
 
     async def close(self) -> None:
@@ -51,7 +53,8 @@ class RunningMachine:
 
 
 async def run_machine(wanted: Wanted) -> RunningMachine:
-    """Start it on the running loop. Raises ``ConfigurationError``, ``UsageError`` (settings, faults), ``OSError`` (ports)."""
+    """Start it on the running loop. Raises ``ConfigurationError``, ``UsageError`` (settings, faults), ``OSError``
+    (ports)."""
     from arr_bluegreen.simulator.faults import Faults
     from arr_bluegreen.simulator.programs import Programs
     from arr_bluegreen.simulator.wsman import WsmanServer, WsmanSettings

@@ -19,7 +19,7 @@ class SimulatorSettings:
     set_state_reaches_all_workers: bool = True
     """False: SetState and SetHealthy reach only the worker process that also answers ``status``."""
     state_survives_enabling: bool = False
-    """True: a state set while ``enabled=false`` is still there after enabling; False: enabling makes it Active (arr.md 5.6)."""
+    """True: a state set while ``enabled=false`` is still there after enabling; False: it is Active (arr.md 5.6)."""
     set_state_works_on_disabled: bool = True
     """False: SetState on a server with ``enabled=false`` is forgotten at once."""
     commit_resets_states: bool = False
@@ -39,7 +39,7 @@ class SimulatorSettings:
     any_change_restarts_asp_net_core: bool = False
     """True: every change of the file restarts ASP.NET Core slots; False: only one of ``webFarms``, and farm members."""
     disallow_rotation: str = "works"
-    """What ``disallowRotationOnConfigChange=true`` does: "works", "ignored" (old module), or "breaks" (503, arr.md 5.8)."""
+    """What ``disallowRotationOnConfigChange=true`` does: "works", "ignored" (old module), or "breaks" (503; arr.md 5.8)."""
     aspnetcore_restart_answers_503: bool = False
     """True: an ASP.NET Core slot answers 503 while it restarts; False: requests wait until it is up again."""
     site_change_recycles_pool: bool = True
@@ -57,7 +57,7 @@ class SimulatorSettings:
     iis_version: str = "10.0"
     language_mode: str = "FullLanguage"
     front_sites: str = ""
-    """Names of the sites whose pools run ARR for public traffic, with commas; "" = every site that is no farm server."""
+    """Names of the sites whose pools run ARR for public traffic, with commas; "" = every site but slots."""
     reserved_ports: str = ""
     """Port ranges Windows keeps, such as "50000-50059,5357-5357"."""
     poll_seconds: float = 0.1

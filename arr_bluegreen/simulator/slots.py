@@ -1,7 +1,7 @@
 """The application a simulated slot serves, told by two files of its root folder.
 
-``simulated-app.json`` says how it behaves, ``web.config`` with ``<aspNetCore>`` makes it an ASP.NET Core slot (arr.md 5.8).
-Both are read when the pool's worker process starts, so a new version needs a recycle, as on Windows.
+``simulated-app.json`` says how it behaves, ``web.config`` with ``<aspNetCore>`` makes it an ASP.NET Core slot (arr.md
+5.8). Both are read when the pool's worker process starts, so a new version needs a recycle, as on Windows.
 """
 
 from __future__ import annotations

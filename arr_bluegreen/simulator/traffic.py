@@ -22,7 +22,8 @@ class Lost:
 class Traffic:
     """A new request every ``every`` virtual seconds, in turn through each ARR machine; every so many it is a long one.
 
-    ``sent``, ``by_version``, ``lost`` and ``open`` (not over yet) count; ``first_seen`` says when each version first answered.
+    ``sent``, ``by_version``, ``lost`` and ``open`` (not over yet) count; ``first_seen`` says when each version first
+    answered.
     """
 
     def __init__(
