@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from arr_bluegreen.apphost.edit import Edit
-from arr_bluegreen.apphost.editor import make_changes
 from arr_bluegreen.apphost.reading import Reading
 from arr_bluegreen.apphost.source import Source, read_source
 from arr_bluegreen.errors import ConfigurationError
-from arr_bluegreen.webfarm.change import ConfigChange
-from arr_bluegreen.webfarm.farm import Proxy, WebFarm
-from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
-from arr_bluegreen.webfarm.site import ApplicationPool, Site
+
+if TYPE_CHECKING:
+    from arr_bluegreen.apphost.edit import Edit
+    from arr_bluegreen.webfarm.change import ConfigChange
+    from arr_bluegreen.webfarm.farm import Proxy, WebFarm
+    from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
+    from arr_bluegreen.webfarm.site import ApplicationPool, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ class ApplicationHost:
     @cached_property
     def digest(self) -> str:
         """sha256 of the bytes, hex."""
-        return hashlib.sha256(self.to_bytes()).hexdigest()
+        from hashlib import sha256
+
+        return sha256(self.to_bytes()).hexdigest()
 
     # -- changes -----------------------------------------------------------------------------------------
 
@@ -73,6 +76,8 @@ class ApplicationHost:
         one. Raises ``NoSuchObject`` and ``ConfigurationError`` (a value or name not allowed, something there already
         and different, a section that is not declared); nothing is changed then.
         """
+        from arr_bluegreen.apphost.editor import make_changes  # the writing half is not needed for reading
+
         reading, self._kept = self.reading, None
         editor = make_changes(reading, changes)
         del reading

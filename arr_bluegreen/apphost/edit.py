@@ -9,28 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, assert_never
 
+from arr_bluegreen.apphost.steps import Place, Step
 from arr_bluegreen.webfarm.rule import LAST, Position
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step down: a child element (no key), or an item of a collection told by its key attributes.
-
-    Keys are compared without case unless the schema says ``caseSensitive`` (arr.md 1.0).
-    """
-
-    tag: str
-    key: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An element: its section (``"webFarms"``, ``"system.webServer/rewrite/globalRules"``), the steps below it,
-    and the ``<location>`` it lies in ("" for none)."""
-
-    section: str
-    steps: tuple[Step, ...] = ()
-    location: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +77,21 @@ class RemoveLocation:
 
     path: str
 
+
+__all__ = [
+    "AddElement",
+    "CopyAttributes",
+    "CopyLocation",
+    "Edit",
+    "MoveElement",
+    "NewElement",
+    "Place",
+    "RemoveElement",
+    "RemoveLocation",
+    "SetAttributes",
+    "Step",
+    "to_json",
+]
 
 Edit = SetAttributes | AddElement | RemoveElement | MoveElement | CopyAttributes | CopyLocation | RemoveLocation
 

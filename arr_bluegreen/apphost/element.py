@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from arr_bluegreen.apphost.edit import NewElement
-from arr_bluegreen.apphost.schema import SCHEDULE, Attribute, attributes
+from arr_bluegreen.apphost.schema import Attribute, attributes
+from arr_bluegreen.apphost.schema_site import SCHEDULE
 from arr_bluegreen.apphost.values import write_value
 from arr_bluegreen.errors import ConfigurationError
 from arr_bluegreen.webfarm.change import Value

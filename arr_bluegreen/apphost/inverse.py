@@ -7,8 +7,8 @@ from typing import Any, assert_never
 from arr_bluegreen.apphost.edit import Place, Step
 from arr_bluegreen.apphost.places import application_place, farm_place, pool_place, rule_place, server_place, site_place
 from arr_bluegreen.apphost.reading import Reading
+from arr_bluegreen.apphost.sections import PROXY
 from arr_bluegreen.apphost.values import read_value
-from arr_bluegreen.apphost.webfarms import PROXY_SECTION
 from arr_bluegreen.apphost.words import written
 from arr_bluegreen.errors import NoSuchObject
 from arr_bluegreen.webfarm import change as c
@@ -135,7 +135,7 @@ def _undo_set(change: _Set, before: Reading) -> tuple[c.ConfigChange, ...]:
         case c.SetServer(farm, address, settings):
             return (c.SetServer(farm, address, _now(Server, server_place(farm, address), settings, before)),)
         case c.SetProxy(settings):
-            return (c.SetProxy(_now(Proxy, Place(PROXY_SECTION), settings, before)),)
+            return (c.SetProxy(_now(Proxy, Place(PROXY), settings, before)),)
         case c.SetRule(name, settings, location):
             return (c.SetRule(name, _now(Rule, rule_place(name, location), settings, before), location),)
         case c.SetSite(name, settings):

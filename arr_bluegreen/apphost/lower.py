@@ -11,7 +11,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar, assert_never
 
-from arr_bluegreen.apphost import edit, element, rewrite, sites, webfarms
+from arr_bluegreen.apphost import edit, element, sections
 from arr_bluegreen.apphost.edit import AddElement, Edit, NewElement, Place, RemoveElement, SetAttributes, Step
 from arr_bluegreen.apphost.places import (
     application_place,
@@ -90,7 +90,7 @@ def _farm_edits(change: _Farms, view: View | None) -> tuple[Edit, ...]:
         case c.AddFarm(farm):
             new = element.farm_element(farm)
             there = _there(lambda: view and view.farm(farm.name))
-            return _add("web farm", Place(webfarms.SECTION), new, farm, there)
+            return _add("web farm", Place(sections.WEB_FARMS), new, farm, there)
         case c.RemoveFarm(name):
             return _remove(farm_place(name), view, lambda: view and view.farm(name))
         case c.SetFarm(name, settings):
@@ -105,7 +105,7 @@ def _farm_edits(change: _Farms, view: View | None) -> tuple[Edit, ...]:
         case c.SetServer(name, address, settings):
             return _set(Server, server_place(name, address), settings, view and _server(view.farm(name), address))
         case c.SetProxy(settings):
-            return _set(Proxy, Place(webfarms.PROXY_SECTION), settings, view and view.proxy)
+            return _set(Proxy, Place(sections.PROXY), settings, view and view.proxy)
         case _:
             assert_never(change)
 
@@ -115,7 +115,7 @@ def _rule_edits(change: c.AddRule | c.RemoveRule | c.MoveRule | c.SetRule, view:
         case c.AddRule(rule, position, location):
             new = element.rule_element(rule)
             there = _there(lambda: view and view.rule(rule.name, location))
-            place = Place(rewrite.rules_section(location), (), location)
+            place = Place(sections.rules_section(location), (), location)
             return _add("rule", place, new, rule, there, position=position)
         case c.RemoveRule(name, location):
             return _remove(rule_place(name, location), view, lambda: view and view.rule(name, location))
@@ -132,7 +132,7 @@ def _map_edits(change: c.AddRewriteMap | c.RemoveRewriteMap | c.SetMapEntry, vie
     match change:
         case c.AddRewriteMap(new):
             there = _there(lambda: view and view.rewrite_map(new.name, new.location))
-            return _add("rewrite map", Place(rewrite.MAPS, (), new.location), element.map_element(new), new, there)
+            return _add("rewrite map", Place(sections.MAPS, (), new.location), element.map_element(new), new, there)
         case c.RemoveRewriteMap(name, location):
             return _remove(map_place(name, location), view, lambda: view and view.rewrite_map(name, location))
         case c.SetMapEntry(name, key, value, location):
@@ -161,7 +161,7 @@ def _site_edits(change: _Sites, view: View | None) -> tuple[Edit, ...]:
             holder = view.site_with_id(site.id) if view else None
             if holder and not there:
                 raise ConfigurationError(f"id {site.id} is site '{holder}' already", hint="Choose a free id.")
-            return _add("site", Place(sites.SITES), new, site, there)
+            return _add("site", Place(sections.SITES), new, site, there)
         case c.RemoveSite(name):
             return _remove(site_place(name), view, lambda: view and view.site(name))
         case c.SetSite(name, settings):
@@ -214,7 +214,7 @@ def _pool_edits(change: c.AddPool | c.RemovePool | c.SetPool | c.CopyIdentity, v
         case c.AddPool(pool):
             new = element.pool_element(pool, view.default_pool if view else ApplicationPool(""))
             there = _there(lambda: view and view.pool(pool.name))
-            return _add("application pool", Place(sites.POOLS), new, pool, there)
+            return _add("application pool", Place(sections.POOLS), new, pool, there)
         case c.RemovePool(name):
             return _remove(pool_place(name), view, lambda: view and view.pool(name))
         case c.SetPool(name, settings):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from arr_bluegreen.apphost import rewrite, sites, webfarms
-from arr_bluegreen.apphost.edit import Place, Step
+from arr_bluegreen.apphost import sections
+from arr_bluegreen.apphost.steps import Place, Step
 
 
 def farm_place(name: str, *steps: Step) -> Place:
     """A farm, or what lies below it."""
-    return Place(webfarms.SECTION, (Step("webFarm", (("name", name),)), *steps))
+    return Place(sections.WEB_FARMS, (Step("webFarm", (("name", name),)), *steps))
 
 
 def server_place(farm: str, address: str, *steps: Step) -> Place:
@@ -18,17 +18,17 @@ def server_place(farm: str, address: str, *steps: Step) -> Place:
 
 def rule_place(name: str, location: str = "", *steps: Step) -> Place:
     """A rule, or what lies below it."""
-    return Place(rewrite.rules_section(location), (Step("rule", (("name", name),)), *steps), location)
+    return Place(sections.rules_section(location), (Step("rule", (("name", name),)), *steps), location)
 
 
 def map_place(name: str, location: str = "", *steps: Step) -> Place:
     """A rewrite map, or what lies below it."""
-    return Place(rewrite.MAPS, (Step("rewriteMap", (("name", name),)), *steps), location)
+    return Place(sections.MAPS, (Step("rewriteMap", (("name", name),)), *steps), location)
 
 
 def site_place(name: str, *steps: Step) -> Place:
     """A site, or what lies below it."""
-    return Place(sites.SITES, (Step("site", (("name", name),)), *steps))
+    return Place(sections.SITES, (Step("site", (("name", name),)), *steps))
 
 
 def application_place(site: str, path: str, *steps: Step) -> Place:
@@ -38,4 +38,4 @@ def application_place(site: str, path: str, *steps: Step) -> Place:
 
 def pool_place(name: str, *steps: Step) -> Place:
     """A pool, or what lies below it."""
-    return Place(sites.POOLS, (Step("add", (("name", name),)), *steps))
+    return Place(sections.POOLS, (Step("add", (("name", name),)), *steps))

@@ -1,21 +1,27 @@
-"""Words out of one parsed text: the reading side of ``ApplicationHost``, also while changes are made."""
+"""Words out of one parsed text: the reading side of ``ApplicationHost``, also while changes are made.
+
+The files of words (farms, rules, sites) are imported when first asked for: making their classes takes a while.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from arr_bluegreen.apphost import rewrite, sites, webfarms
-from arr_bluegreen.apphost.edit import Place
+from arr_bluegreen.apphost import sections
 from arr_bluegreen.apphost.find import Finder
 from arr_bluegreen.apphost.places import farm_place, map_place, pool_place, rule_place, site_place
-from arr_bluegreen.apphost.scan import Spans
 from arr_bluegreen.apphost.source import Source
+from arr_bluegreen.apphost.steps import Place
 from arr_bluegreen.apphost.tree import Element, parse_tree
 from arr_bluegreen.apphost.values import escape
 from arr_bluegreen.errors import ConfigurationError, NoSuchObject
-from arr_bluegreen.webfarm.farm import Proxy, WebFarm
-from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
-from arr_bluegreen.webfarm.site import ApplicationPool, Site
+
+if TYPE_CHECKING:
+    from arr_bluegreen.apphost.scan import Spans
+    from arr_bluegreen.webfarm.farm import Proxy, WebFarm
+    from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
+    from arr_bluegreen.webfarm.site import ApplicationPool, Site
 
 
 class Reading:
@@ -25,23 +31,36 @@ class Reading:
         self.source = source
         self.root = parse_tree(source)
         self.find = Finder(self.root)
-        self.spans = Spans(source.body, self.root)
+        self._spans: Spans | None = None
+
+    @property
+    def spans(self) -> Spans:
+        """Where the elements lie in the text."""
+        if self._spans is None:
+            self._spans = Spans(self.source.body, self.root)
+        return self._spans
 
     # -- farms -------------------------------------------------------------------------------------------
 
     @property
     def farms(self) -> tuple[WebFarm, ...]:
         """Every farm, in file order."""
-        return tuple(webfarms.read_farm(one, self) for one in self._items(webfarms.SECTION, "webFarm"))
+        from arr_bluegreen.apphost import webfarms
+
+        return tuple(webfarms.read_farm(one, self) for one in self._items(sections.WEB_FARMS, "webFarm"))
 
     def farm(self, name: str) -> WebFarm:
         """The farm of this name."""
-        return webfarms.read_farm(self.item("web farm", farm_place(name), webfarms.SECTION, "webFarm"), self)
+        from arr_bluegreen.apphost import webfarms
+
+        return webfarms.read_farm(self.item("web farm", farm_place(name), sections.WEB_FARMS, "webFarm"), self)
 
     @property
     def proxy(self) -> Proxy:
         """``system.webServer/proxy``; the schema's defaults when the file has none."""
-        found = self.find.section(webfarms.PROXY_SECTION)
+        from arr_bluegreen.apphost import webfarms
+
+        found = self.find.section(sections.PROXY)
         return Proxy() if found is None else webfarms.read_proxy(found, self)
 
     # -- rules -------------------------------------------------------------------------------------------
@@ -49,32 +68,42 @@ class Reading:
     @property
     def rule_lists(self) -> tuple[RuleList, ...]:
         """The global rules first, then the rules of each location that has some."""
-        found = [rewrite.read_rules(one, "", self) for one in self.find.sections(rewrite.GLOBAL_RULES)]
-        found += [rewrite.read_rules(one, path, self) for path, one in self._located(rewrite.RULES)]
+        from arr_bluegreen.apphost import rewrite
+
+        found = [rewrite.read_rules(one, "", self) for one in self.find.sections(sections.GLOBAL_RULES)]
+        found += [rewrite.read_rules(one, path, self) for path, one in self._located(sections.RULES)]
         return tuple(found)
 
     def rule_list(self, location: str) -> RuleList:
         """The rules of a location ("" = global), an empty list when there are none."""
-        one = self.find.section(rewrite.rules_section(location), location)
+        from arr_bluegreen.apphost import rewrite
+
+        one = self.find.section(sections.rules_section(location), location)
         return RuleList(location, (), not location) if one is None else rewrite.read_rules(one, location, self)
 
     def rule(self, name: str, location: str = "") -> Rule:
         """The rule of this name."""
-        section = rewrite.rules_section(location)
+        from arr_bluegreen.apphost import rewrite
+
+        section = sections.rules_section(location)
         return rewrite.read_rule(self.item("rule", rule_place(name, location), section, "rule", location), self)
 
     @property
     def rewrite_maps(self) -> tuple[RewriteMap, ...]:
         """Every rewrite map, the server's first."""
+        from arr_bluegreen.apphost import rewrite
+
         return tuple(
             rewrite.read_map(item, path, self)
-            for path, one in self._located(rewrite.MAPS)
+            for path, one in self._located(sections.MAPS)
             for item in one.iterchildren("rewriteMap")
         )
 
     def rewrite_map(self, name: str, location: str = "") -> RewriteMap:
         """The rewrite map of this name."""
-        found = self.item("rewrite map", map_place(name, location), rewrite.MAPS, "rewriteMap", location)
+        from arr_bluegreen.apphost import rewrite
+
+        found = self.item("rewrite map", map_place(name, location), sections.MAPS, "rewriteMap", location)
         return rewrite.read_map(found, location, self)
 
     # -- sites and pools ---------------------------------------------------------------------------------
@@ -82,40 +111,52 @@ class Reading:
     @property
     def sites(self) -> tuple[Site, ...]:
         """Every site, with effective values."""
-        return tuple(sites.read_site(one, one.getparent(), self) for one in self._items(sites.SITES, "site"))
+        from arr_bluegreen.apphost import sites
+
+        return tuple(sites.read_site(one, one.getparent(), self) for one in self._items(sections.SITES, "site"))
 
     def site(self, name: str) -> Site:
         """The site of this name, with effective values."""
-        found = self.item("site", site_place(name), sites.SITES, "site")
+        from arr_bluegreen.apphost import sites
+
+        found = self.item("site", site_place(name), sections.SITES, "site")
         return sites.read_site(found, found.getparent(), self)
 
     @property
     def pools(self) -> tuple[ApplicationPool, ...]:
         """Every pool, with effective values."""
-        return tuple(sites.read_pool(one, one.getparent(), self) for one in self._items(sites.POOLS, "add"))
+        from arr_bluegreen.apphost import sites
+
+        return tuple(sites.read_pool(one, one.getparent(), self) for one in self._items(sections.POOLS, "add"))
 
     def pool(self, name: str) -> ApplicationPool:
         """The pool of this name, with effective values."""
-        found = self.item("application pool", pool_place(name), sites.POOLS, "add")
+        from arr_bluegreen.apphost import sites
+
+        found = self.item("application pool", pool_place(name), sections.POOLS, "add")
         return sites.read_pool(found, found.getparent(), self)
 
     @property
     def default_pool(self) -> ApplicationPool:
         """What a pool with no setting of its own is like here."""
-        section = self.find.section(sites.POOLS)
+        from arr_bluegreen.apphost import sites
+
+        section = self.find.section(sections.POOLS)
         return sites.read_pool(self.root.makeelement("add", {"name": ""}), section, self)
 
     @property
     def default_site(self) -> Site:
         """What a site with one bare application and folder is like here."""
+        from arr_bluegreen.apphost import sites
+
         bare = self.root.makeelement("site", {"name": ""})
         bare.append(bare.makeelement("application", {"path": "/"}))
         bare[0].append(bare.makeelement("virtualDirectory", {"path": "/"}))
-        return sites.read_site(bare, self.find.section(sites.SITES), self)
+        return sites.read_site(bare, self.find.section(sections.SITES), self)
 
     def site_with_id(self, number: int) -> str | None:
         """The name of the site that has this id, None when there is none."""
-        found = (one.get("name", "") for one in self._items(sites.SITES, "site") if one.get("id") == str(number))
+        found = (one.get("name", "") for one in self._items(sections.SITES, "site") if one.get("id") == str(number))
         return next(found, None)
 
     # -- places ------------------------------------------------------------------------------------------

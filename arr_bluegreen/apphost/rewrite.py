@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from arr_bluegreen.apphost.find import below
+from arr_bluegreen.apphost.sections import GLOBAL_RULES as GLOBAL_RULES
+from arr_bluegreen.apphost.sections import RULES as RULES
 from arr_bluegreen.apphost.tree import Element
 from arr_bluegreen.apphost.words import Faults, read_word
 from arr_bluegreen.webfarm.rule import Condition, RewriteMap, Rule, RuleList, ServerVariable
-
-GLOBAL_RULES = "system.webServer/rewrite/globalRules"
-RULES = "system.webServer/rewrite/rules"
-MAPS = "system.webServer/rewrite/rewriteMaps"
-
-
-def rules_section(location: str) -> str:
-    """The section that holds the rules of a location: ``globalRules`` for ""."""
-    return RULES if location else GLOBAL_RULES
 
 
 def read_rules(element: Element, location: str, faults: Faults) -> RuleList:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from arr_bluegreen.apphost.find import below
-from arr_bluegreen.apphost.schema import SCHEDULE
+from arr_bluegreen.apphost.schema_site import SCHEDULE
+from arr_bluegreen.apphost.sections import POOLS as POOLS
+from arr_bluegreen.apphost.sections import SITES as SITES
 from arr_bluegreen.apphost.tree import Element
 from arr_bluegreen.apphost.values import read_value
 from arr_bluegreen.apphost.words import Faults, read_word, values_of
 from arr_bluegreen.webfarm.site import Application, ApplicationPool, Binding, Site, VirtualDirectory
-
-SITES = "system.applicationHost/sites"
-POOLS = "system.applicationHost/applicationPools"
 
 
 def read_site(element: Element, section: Element | None, faults: Faults) -> Site:

@@ -43,7 +43,7 @@ class Source:
 def read_source(data: bytes, file: str = "") -> Source:
     """The bytes taken apart. Raises ``ConfigurationError``: empty, too large, not UTF-8 nor UTF-16 with a mark,
     a declaration that says otherwise, or a DOCTYPE (IIS has none; entities are how such files attack)."""
-    if not data.strip():
+    if not data or data.isspace():
         raise ConfigurationError("the file is empty", file=file, hint="Is this the right file? Restore a backup.")
     if len(data) > LARGEST:
         raise ConfigurationError(f"the file is larger than {LARGEST // 1024**2} MB", file=file)

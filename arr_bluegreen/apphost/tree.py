@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from lxml import etree
 
 from arr_bluegreen.apphost.source import Source
@@ -36,7 +34,9 @@ def parse_tree(source: Source) -> Element:
 
 def tree_digest(root: Element) -> bytes:
     """A digest of the whole document: elements, attributes, texts, comments, instructions, and their order."""
-    return hashlib.sha256(etree.tostring(root.getroottree(), encoding="utf-8")).digest()
+    from hashlib import sha256
+
+    return sha256(etree.tostring(root.getroottree(), encoding="utf-8")).digest()
 
 
 # -- private ---------------------------------------------------------------------------------------------

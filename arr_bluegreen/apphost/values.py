@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from arr_bluegreen.webfarm.change import Value
+if TYPE_CHECKING:
+    from arr_bluegreen.webfarm.change import Value
 
 
 class Kind(Enum):
@@ -45,6 +47,24 @@ class Type:
             grain = f" in steps of {self.step} s" if self.step > 1 else ""
             return f"{self.kind.value} {verb} {self.low} to {self.high}{unit}{grain}"
         return "text that is not empty" if self.non_empty else self.kind.value
+
+
+NON_EMPTY = Type(Kind.STRING, non_empty=True)
+
+
+def number(low: int, high: int, *, exclude: bool = False) -> Type:
+    """A uint in a range, or (``exclude``) outside of it."""
+    return Type(Kind.UINT, low, high, exclude=exclude)
+
+
+def span(low: int, high: int, step: int = 1) -> Type:
+    """A time span in a range of seconds, in steps of so many."""
+    return Type(Kind.TIME_SPAN, low, high, step)
+
+
+def one_of(*names: str) -> Type:
+    """An enum."""
+    return Type(Kind.ENUM, names=names)
 
 
 def read_value(text: str, of: Type) -> Value:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from arr_bluegreen.apphost.find import below
+from arr_bluegreen.apphost.sections import WEB_FARMS
 from arr_bluegreen.apphost.tree import Element
 from arr_bluegreen.apphost.words import Faults, read_word
 from arr_bluegreen.webfarm.farm import AffinityHost, Proxy, Server, WebFarm
 
-SECTION = "webFarms"
-PROXY_SECTION = "system.webServer/proxy"
+SECTION = WEB_FARMS
 
 
 def read_farm(element: Element, faults: Faults) -> WebFarm:

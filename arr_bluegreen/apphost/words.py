@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from arr_bluegreen.apphost.schema import Attribute, attributes
 from arr_bluegreen.apphost.tree import Element
 from arr_bluegreen.apphost.values import read_value
 from arr_bluegreen.errors import ConfigurationError
-from arr_bluegreen.webfarm.change import Value
+
+if TYPE_CHECKING:
+    from arr_bluegreen.webfarm.change import Value
 
 W = TypeVar("W")
 

@@ -1,0 +1,26 @@
+"""Where an element is: its section, its location, and the steps below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step down: a child element (no key), or an item of a collection told by its key attributes.
+
+    Keys are compared without case unless the schema says ``caseSensitive`` (arr.md 1.0).
+    """
+
+    tag: str
+    key: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An element: its section (``"webFarms"``, ``"system.webServer/rewrite/globalRules"``), the steps below it,
+    and the ``<location>`` it lies in ("" for none)."""
+
+    section: str
+    steps: tuple[Step, ...] = ()
+    location: str = ""
