@@ -1,0 +1,170 @@
+"""deploy run, resume, switch-back, abort: each carries a run to its end and answers its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from arr_bluegreen.cli.deploy_story import listeners
+from arr_bluegreen.cli.deploy_view import plan_lines, plan_value
+from arr_bluegreen.cli.deploy_world import World, identity, world
+from arr_bluegreen.cli.output import Output
+from arr_bluegreen.deployment.begin import new_run_id, plan_run, plan_switch_back, reopened
+from arr_bluegreen.deployment.events import RunEnded, Stamped
+from arr_bluegreen.deployment.find_run import find_run, is_unfinished
+from arr_bluegreen.deployment.journal import is_over
+from arr_bluegreen.deployment.memory import Memory
+from arr_bluegreen.deployment.now import Now
+from arr_bluegreen.deployment.plan import Plan, what_is_seen
+from arr_bluegreen.deployment.run import Asked, Run
+from arr_bluegreen.errors import ExitCode, RefusedError, StalePlanError, UsageError
+
+
+def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    """Bring the new version live. Refused (3) while an earlier run of this deployment is unfinished."""
+    with world(arguments, out) as there:
+        _refuse_unfinished(there)
+        plan = plan_run(
+            there.deployment,
+            there.controls,
+            live=arguments.live or "",
+            version=arguments.version,
+            accept_gap=arguments.accept_gap,
+        )
+        if arguments.dry_run:
+            out.result({**plan_value(plan), "dry_run": True}, plan_lines(plan))
+            return ExitCode.DONE
+        saved = _saved_plan(arguments.plan)
+        return _start(arguments, out, there, plan, saved)
+
+
+def resume(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    """Go on with a run that stopped. Nothing to resume is done (0)."""
+    with world(arguments, out) as there:
+        name, events = find_run(there.journals, there.controls, there.deployment, arguments.run or "")
+        if is_over(events):
+            out.result({"run": name, "outcome": "nothing to resume"}, [f"run {name} is over; nothing to resume"])
+            return ExitCode.DONE
+        return _again(arguments, out, there, name, events, Run.resume)
+
+
+def switch_back(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    """The old slot live again: back over an unfinished run, else a new run the other way."""
+    with world(arguments, out) as there:
+        found = is_unfinished(there.journals)
+        if found is not None and (not arguments.run or arguments.run == found[0]):
+            return _again(arguments, out, there, found[0], found[1], Run.switch_back)
+        plan = plan_switch_back(
+            there.deployment, there.controls, live=arguments.live or "", accept_gap=arguments.accept_gap
+        )
+        if arguments.dry_run:
+            out.result({**plan_value(plan), "dry_run": True}, plan_lines(plan))
+            return ExitCode.DONE
+        return _start(arguments, out, there, plan, None)
+
+
+def abort(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    """End a run before its switch."""
+    with world(arguments, out) as there:
+        name, events = find_run(there.journals, there.controls, there.deployment, arguments.run or "")
+        if is_over(events):
+            out.result({"run": name, "outcome": "nothing to abort"}, [f"run {name} is over; nothing to abort"])
+            return ExitCode.DONE
+        if Memory(events).get("switched"):
+            raise RefusedError(f"run {name} has switched already", hint="'deploy switch-back' returns to the old slot.")
+        return _again(arguments, out, there, name, events, Run.abort)
+
+
+# -- private -------------------------------------------------------------------------------------------------
+
+
+def _start(
+    arguments: argparse.Namespace, out: Output, there: World, plan: Plan, saved: Mapping[str, str] | None
+) -> ExitCode:
+    name = new_run_id(there.controls.clock.now())
+    with listeners(out, arguments.events) as told:
+        one = Run(
+            there.deployment,
+            there.controls,
+            there.journals.of(name),
+            identity(name),
+            plan.roles,
+            plan.durable,
+            Asked(arguments.until, told),
+        )
+
+        def check() -> None:
+            seen = what_is_seen(Now(there.controls, there.deployment))
+            if saved is not None:
+                _refuse_other(saved, seen)
+            plan.refuse_stale(seen)
+
+        ended = one.start(plan, check)
+    return _say_end(arguments, out, name, ended)
+
+
+def _again(
+    arguments: argparse.Namespace,
+    out: Output,
+    there: World,
+    name: str,
+    events: tuple[Stamped, ...],
+    how: Callable[[Run], RunEnded],
+) -> ExitCode:
+    deployment, roles, durable = reopened(events)
+    if arguments.dry_run:
+        text = f"run {name} would go on: {roles.new.name} and {roles.old.name} looked at first"
+        out.result({"run": name, "dry_run": True}, [text])
+        return ExitCode.DONE
+    with listeners(out, arguments.events) as told:
+        asked = Asked(arguments.until, told)
+        journal = there.journals.of(name)
+        ended = how(Run(deployment, there.controls, journal, identity(name), roles, durable, asked, events))
+    return _say_end(arguments, out, name, ended)
+
+
+def _say_end(arguments: argparse.Namespace, out: Output, name: str, ended: RunEnded) -> ExitCode:
+    value: dict[str, Any] = {
+        "run": name,
+        "outcome": ended.outcome,
+        "exit_code": ended.exit_code,
+        "live": ended.live,
+        "seconds": ended.seconds,
+        "durable": ended.durable,
+        "error": ended.error,
+    }
+    if arguments.events != "-" or out.json:
+        lines = [f"{ended.outcome}: {ended.live} is live (run {name})"]
+        out.result(value, [*lines, *([ended.error] if ended.error else [])])
+    elif ended.error:
+        out.say(ended.error)
+    return ExitCode(ended.exit_code)
+
+
+def _refuse_unfinished(there: World) -> None:
+    found = is_unfinished(there.journals)
+    if found is not None:
+        raise RefusedError(
+            f"run {found[0]} of this deployment is not finished",
+            hint="'deploy status' explains; 'deploy resume', 'deploy switch-back' or 'deploy abort' ends it.",
+        )
+
+
+def _saved_plan(file: str | None) -> Mapping[str, str] | None:
+    if not file:
+        return None
+    try:
+        seen = json.loads(Path(file).read_text(encoding="utf-8"))["seen"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"--plan {file} is no plan of 'deploy plan --out': {error}") from error
+    return {str(key): str(value) for key, value in seen.items()}
+
+
+def _refuse_other(saved: Mapping[str, str], seen: Mapping[str, str]) -> None:
+    keys = [key for key in {**saved, **seen} if saved.get(key) != seen.get(key)]
+    if keys:
+        told = "; ".join(f"{key}: was {saved.get(key, 'not there')}, is {seen.get(key, 'not there')}" for key in keys)
+        raise StalePlanError(f"the plan is stale: {told}", hint="Make a new one with 'deploy plan'.")

@@ -1,0 +1,131 @@
+"""deploy check, plan, status, history, unlock: looking, and breaking a dead run's lock."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from arr_bluegreen.cli.deploy_view import plan_lines, plan_value, run_value, standing
+from arr_bluegreen.cli.deploy_world import World, journals, world
+from arr_bluegreen.cli.output import Output
+from arr_bluegreen.deployment import lock, wanted
+from arr_bluegreen.deployment.begin import plan_run
+from arr_bluegreen.deployment.description_read import read_description
+from arr_bluegreen.deployment.now import Now, stores
+from arr_bluegreen.deployment.slots import describe
+from arr_bluegreen.errors import ExitCode, UsageError
+from arr_bluegreen.webfarm import certainly_receives
+
+
+def check(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    """All that a run would refuse, refused now; else what it would do in a line."""
+    with world(arguments, out) as there:
+        plan = _plan(arguments, there)
+        value = plan_value(plan)
+        out.result(
+            value, [f"ready: {plan.roles.old.name} is live, {plan.roles.new.name} is idle, {len(plan.steps)} steps"]
+        )
+    return ExitCode.DONE
+
+
+def plan(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    """The plan, shown and (``--out``) kept."""
+    with world(arguments, out) as there:
+        made = _plan(arguments, there)
+        if arguments.out:
+            try:
+                Path(arguments.out).write_text(json.dumps(plan_value(made), indent=1) + "\n", encoding="utf-8")
+            except OSError as error:
+                raise UsageError(f"cannot write {arguments.out}: {error.strerror or error}") from error
+        out.result(plan_value(made), plan_lines(made))
+    return ExitCode.DONE
+
+
+def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    """What serves, what is wanted, who holds the lock, where the last run stands, and what to type now."""
+    with world(arguments, out) as there:
+        now = Now(there.controls, there.deployment)
+        record = wanted.newest(stores(there.controls, there.deployment))
+        holders = {one.name: lock.holder_of(one, there.deployment.app.farm) for one in there.controls.arr}
+        last = there.journals.last()
+        text, commands = standing(*last) if last else ("no run yet", ["deploy plan", "deploy run"])
+        servers = _servers(there, now)
+        value = {
+            "app": there.deployment.app.name,
+            "farm": there.deployment.app.farm,
+            "slots": describe(now, there.deployment),
+            "servers": servers,
+            "wanted": record.slot if record else None,
+            "lock": {name: one.describe() if one else None for name, one in holders.items()},
+            "run": text,
+            "commands": commands,
+        }
+        lines = [f"{there.deployment.app.name}: {value['slots']}"]
+        lines += [f"  {one['machine']} {one['slot']} {one['address']}: {one['text']}" for one in servers]
+        lines.append(f"wanted: {f'{record.slot} (epoch {record.epoch})' if record else 'nothing recorded'}")
+        lines += [f"lock on {name}: {one.describe()}" for name, one in holders.items() if one]
+        out.result(value, [*lines, text, *(f"  arr-bluegreen {one}" for one in commands)])
+    return ExitCode.DONE
+
+
+def history(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    """The runs in the state folder, oldest first."""
+    kept = journals(arguments, read_description(Path(arguments.file)))
+    found = [run_value(run, kept.of(run).read()) for run in kept.runs()]
+    columns = ["run", "kind", "old", "new", "version", "outcome", "who"]
+    out.table(found, columns, [[one[name] for name in columns] for one in found])
+    return ExitCode.DONE
+
+
+def unlock(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    """The lock is gone from every ARR machine. Only for a run that is surely dead."""
+    with world(arguments, out) as there:
+        lines, broken = [], {}
+        for machine in there.controls.arr:
+            holder = lock.holder_of(machine, there.deployment.app.farm)
+            if not arguments.dry_run:
+                lock.break_lock(machine, there.deployment.app.farm)
+            broken[machine.name] = holder.describe() if holder else None
+            verb = "would be broken" if arguments.dry_run else "is broken"
+            lines.append(f"{machine.name}: " + (f"the lock of {holder.describe()} {verb}" if holder else "no lock"))
+        out.result({"broken": broken}, lines)
+    return ExitCode.DONE
+
+
+# -- private -------------------------------------------------------------------------------------------------
+
+
+def _plan(arguments: argparse.Namespace, there: World) -> Any:
+    return plan_run(
+        there.deployment,
+        there.controls,
+        live=arguments.live or "",
+        version=arguments.version,
+        accept_gap=arguments.accept_gap,
+    )
+
+
+def _servers(there: World, now: Now) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for slot in there.deployment.slots.slots:
+        for look in now.of(slot):
+            for server in now.servers(slot, look):
+                running = look.server(server.address)
+                state = running.state.value if running.state else "unknown state"
+                service = "in service" if certainly_receives(server, look) else "not in service"
+                enabled = "online" if server.enabled else "offline"
+                found.append(
+                    {
+                        "machine": look.machine,
+                        "slot": slot.name,
+                        "address": server.address,
+                        "enabled": server.enabled,
+                        "state": running.state.value if running.state else None,
+                        "healthy": running.is_healthy,
+                        "in_flight": running.current_requests,
+                        "text": f"{service} ({enabled}, {state}, {running.current_requests} in flight)",
+                    }
+                )
+    return found

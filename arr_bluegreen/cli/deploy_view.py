@@ -1,0 +1,104 @@
+"""Plans, runs and what stands on the machines, as values for programs and lines for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from arr_bluegreen.deployment.events import RunEnded, RunPaused, Stamped, StepDone, StepFailed, StepStarted
+from arr_bluegreen.deployment.journal import ended, is_over, started
+from arr_bluegreen.deployment.memory import Memory
+from arr_bluegreen.deployment.plan import Plan
+
+
+def plan_value(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON."""
+    return {
+        "schema": 1,
+        "kind": plan.kind,
+        "new": plan.roles.new.name,
+        "old": plan.roles.old.name,
+        "version": plan.roles.version,
+        "durable": plan.durable,
+        "steps": [{"name": one.name, "title": one.title(), "explain": list(one.explain())} for one in plan.steps],
+        "commits": plan.writes,
+        "restarts": list(plan.restarts),
+        "gaps": list(plan.gaps),
+        "seen": dict(plan.seen),
+        "fingerprint": plan.fingerprint,
+    }
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """The plan for people: what is seen, each step with what it does, the gaps."""
+    version = f" version {plan.roles.version}" if plan.roles.version else ""
+    lines = [f"{plan.roles.old.name} is live; {plan.roles.new.name}{version} shall be.", "Seen:"]
+    lines += [f"  {key}: {value}" for key, value in plan.seen.items()]
+    lines.append("Steps:")
+    for number, step in enumerate(plan.steps, 1):
+        lines.append(f"  {number:>2}. {step.name}: {step.title()}")
+        lines += [f"      {text}" for text in step.explain()]
+        lines += [f"      writes: {change}" for change in step.commits()]
+    lines.append(f"Writes of the configuration: at most {plan.writes} (what holds already is not written).")
+    restarts = ", ".join(plan.restarts) or "none known"
+    lines.append(f"Worker processes each write to webFarms restarts: {restarts}.")
+    return [*lines, *(f"Gap: {one}." for one in plan.gaps)]
+
+
+def run_value(run: str, events: tuple[Stamped, ...]) -> dict[str, Any]:
+    """One run of the history."""
+    begin, end = started(events), ended(events)
+    return {
+        "run": run,
+        "kind": begin.kind if begin else "",
+        "new": begin.new if begin else "",
+        "old": begin.old if begin else "",
+        "version": begin.version if begin else "",
+        "who": begin.who if begin else "",
+        "started": events[0].at.isoformat() if events else "",
+        "outcome": end.outcome if end else "unfinished",
+        "exit_code": end.exit_code if end else None,
+        "over": is_over(events),
+    }
+
+
+def standing(run: str, events: tuple[Stamped, ...]) -> tuple[str, list[str]]:
+    """Where a run stands in words, and the commands that make sense now."""
+    begin, end, memory = started(events), ended(events), Memory(events)
+    if begin is None:
+        return f"run {run} wrote nothing", []
+    what = f"run {run} ({begin.old} -> {begin.new}{f', version {begin.version}' if begin.version else ''})"
+    if is_over(events) and end is not None:
+        why = f" ({end.error})" if end.error else ""
+        back = ["deploy switch-back"] if end.outcome == "done" else []
+        return f"{what} is over: {end.outcome}{why}", [*back, "deploy run"]
+    where = _where(events)
+    if memory.way == "back":
+        return f"{what} was going back to {begin.old} and {where}", ["deploy resume"]
+    if memory.way == "clear":
+        return f"{what} was clearing {begin.new} and {where}", ["deploy resume"]
+    if memory.get("switched"):
+        done = f"{begin.new} gets requests" + ("" if memory.get("out_since") else f", and so may {begin.old}")
+        return f"{what} has switched ({done}) and {where}", ["deploy resume", "deploy switch-back"]
+    return f"{what} has not switched: {begin.old} serves; it {where}", ["deploy resume", "deploy abort"]
+
+
+# -- private -------------------------------------------------------------------------------------------------
+
+
+def _where(events: tuple[Stamped, ...]) -> str:
+    step = ""
+    for one in reversed(events):
+        match one.event:
+            case RunPaused(name, until, _):
+                return f"waits for an approval before '{name}'{f' until {until}' if until else ''}"
+            case StepFailed(name, error, _):
+                return f"failed in the step '{name}': {error}"
+            case StepStarted(name, _):
+                return f"stopped in the step '{name}', whose outcome is not known"
+            case StepDone(name, _):
+                return f"stopped after the step '{name}'"
+            case RunEnded():
+                step = step or "ended"
+            case _:
+                pass
+    return "stopped before its first step"

@@ -1,0 +1,98 @@
+"""What every verb of ``deploy`` needs: the description, the machines, the journals, who asks."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from arr_bluegreen.cli.output import Output
+from arr_bluegreen.cli.target import settings_of, target_of
+from arr_bluegreen.control.clock import SystemClock
+from arr_bluegreen.control.command import LocalCommands
+from arr_bluegreen.control.connect import connect
+from arr_bluegreen.control.interface import Machine
+from arr_bluegreen.deployment.description import Deployment
+from arr_bluegreen.deployment.description_read import read_description
+from arr_bluegreen.deployment.hands import Identity
+from arr_bluegreen.deployment.journal import Journals
+from arr_bluegreen.deployment.now import Controls
+
+
+@dataclass(frozen=True)
+class World:
+    """A description with its machines and journals."""
+
+    deployment: Deployment
+    controls: Controls
+    journals: Journals
+
+
+@contextmanager
+def world(arguments: argparse.Namespace, out: Output) -> Iterator[World]:
+    """The world of the arguments; machines are closed afterwards. ``--on`` overrides ``[arr]`` of the description."""
+    deployment = read_description(Path(arguments.file))
+    with ExitStack() as stack:
+        arr = _arr(arguments, out, deployment)
+        stack.callback(_close, arr)
+        others = _others(arguments, out, deployment, arr)
+        stack.callback(_close, tuple(others.values()))
+        yield World(deployment, Controls(arr, SystemClock(), LocalCommands(), others), journals(arguments, deployment))
+
+
+def journals(arguments: argparse.Namespace, deployment: Deployment) -> Journals:
+    """Where the runs of this deployment are written: ``--state-dir``, the environment, else the user's data folder."""
+    given = arguments.state_dir or os.environ.get("ARR_BLUEGREEN_STATE_DIR")
+    if not given:
+        from platformdirs import user_data_dir
+
+        given = user_data_dir("arr-bluegreen", appauthor=False)
+    return Journals(Path(given) / _file_name(deployment.app.name))
+
+
+def identity(run: str) -> Identity:
+    """Who runs it where."""
+    try:
+        who = getpass.getuser()
+    except (OSError, KeyError):
+        who = "unknown"
+    return Identity(run, who, socket.gethostname())
+
+
+# -- private -------------------------------------------------------------------------------------------------
+
+
+def _arr(arguments: argparse.Namespace, out: Output, deployment: Deployment) -> tuple[Machine, ...]:
+    named = deployment.arr.machines
+    if arguments.on is None and named and not os.environ.get("ARR_BLUEGREEN_ON"):
+        plain = "local" in named
+        arguments.on = "local" if plain else "winrm:" + ",".join(named)
+    if arguments.transport is None:
+        arguments.transport = deployment.arr.transport
+    arguments.tls = arguments.tls or deployment.arr.tls
+    arguments.ca = arguments.ca or deployment.arr.ca or None
+    return connect(target_of(arguments), settings_of(arguments, out))
+
+
+def _others(
+    arguments: argparse.Namespace, out: Output, deployment: Deployment, arr: tuple[Machine, ...]
+) -> dict[str, Machine]:
+    """The machines of members that are no ARR machine, reached the same way."""
+    known = {one.name.casefold() for one in arr}
+    names = {member.machine for slot in deployment.slots.slots for member in slot.members if member.machine}
+    missing = sorted(name for name in names if name.casefold() not in known)
+    return {name: connect(f"winrm:{name}", settings_of(arguments, out))[0] for name in missing}
+
+
+def _close(machines: tuple[Machine, ...]) -> None:
+    for one in machines:
+        one.close()
+
+
+def _file_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name) or "_"

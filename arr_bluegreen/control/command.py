@@ -1,0 +1,57 @@
+"""Commands on the controller (hooks): no shell, the facts on stdin, killed with what they started after their time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+from arr_bluegreen.control.interface import CommandResult
+from arr_bluegreen.errors import UsageError
+
+TAIL = 4000
+"""How many characters of the output are kept."""
+
+
+class LocalCommands:
+    """``CommandRunner`` on this machine."""
+
+    def run(
+        self, command: Sequence[str], stdin: str, environment: Mapping[str, str], timeout: timedelta
+    ) -> CommandResult:
+        """Run to the end or to the timeout. Raises ``UsageError`` when there is no such command."""
+        try:
+            process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env={**os.environ, **environment},
+                start_new_session=os.name != "nt",
+            )
+        except OSError as error:
+            raise UsageError(f"cannot run {command[0]}: {error.strerror or error}") from error
+        try:
+            output, _ = process.communicate(stdin, timeout=timeout.total_seconds())
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            output, _ = process.communicate()
+            return CommandResult(None, output[-TAIL:])
+        return CommandResult(process.returncode, output[-TAIL:])
+
+
+# -- private -------------------------------------------------------------------------------------------------
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """The command and, where sessions exist, all it started."""
+    if os.name == "nt":
+        process.kill()
+        return
+    with suppress(ProcessLookupError):  # it ended between the timeout and here
+        os.killpg(process.pid, signal.SIGKILL)
