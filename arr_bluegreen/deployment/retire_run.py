@@ -78,19 +78,25 @@ def in_flight(instance: Instance, hands: RetireHands) -> int | None:
     """Requests of the instance as seen now: the most any witness tells, None when no witness knows.
 
     Witnesses: ARR's counters (WebSockets too) on every ARR machine, and the pool's own requests where Request
-    Monitor is there; a pool without worker process has none.
+    Monitor is there. No farm server, no pool, or a pool without worker process: none, as far as that witness goes.
     """
     told: list[int] = []
     for front in hands.fronts:
-        seen = front.status().server(instance.address)
+        status = front.status()
+        if status.farm.server(instance.address) is None:
+            told.append(0)
+            continue
+        seen = status.server(instance.address)
         counts = (seen.current_requests, seen.current_web_socket_requests)
         if all(one is not None for one in counts):
             told.append(sum(one for one in counts if one is not None))
         elif any(one is not None and one > 0 for one in counts):
             told.append(1)
-    pools = _pool(instance, hands)
-    if pools is not None:
-        told += [0] if not pools.workers else [pools.requests] if pools.requests is not None else []
+    pool = _pool(instance, hands)
+    if pool is None or not pool.workers:
+        told.append(0)
+    elif pool.requests is not None:
+        told.append(pool.requests)
     return max(told, default=None)
 
 

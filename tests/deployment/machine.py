@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-import arr_bluegreen.simulator
 from arr_bluegreen.apphost import ApplicationHost
 from arr_bluegreen.control.interface import CommandResult
 from arr_bluegreen.deployment.description import Deployment
@@ -29,7 +28,7 @@ FARM = "shop"
 
 def plain_config() -> bytes:
     """The demo's configuration without its farm, slots and rule: ARR is there, and one site at shop.example:80."""
-    text = (Path(arr_bluegreen.simulator.__file__).parent / "blue-green.config").read_bytes().decode("utf-8-sig")
+    text = (Path(__file__).parents[2] / "fixtures" / "apphost" / "blue-green.config").read_bytes().decode("utf-8-sig")
     for name in ("shop-blue", "shop-green"):
         text = re.sub(rf'\s*<site name="{name}".*?</site>', "", text, flags=re.S)
         text = re.sub(rf'\s*<add name="{name}".*?</add>', "", text, flags=re.S)
