@@ -37,7 +37,9 @@ class Reading:
     def spans(self) -> Spans:
         """Where the elements lie in the text."""
         if self._spans is None:
-            self._spans = Spans(self.source.body, self.root)
+            from arr_bluegreen.apphost import scan
+
+            self._spans = scan.Spans(self.source.body, self.root)
         return self._spans
 
     # -- farms -------------------------------------------------------------------------------------------
