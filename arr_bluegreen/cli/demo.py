@@ -135,12 +135,13 @@ def _next(lines: Lines, began: float) -> tuple[str, str | None]:
 
 
 def _host_command(scene: Scene) -> list[str]:
-    return ["arr_bluegreen", "simulator", "run", str(scene.config), "--root", str(scene.drives), "--json"]
+    where = ["--config", str(scene.config), "--root", str(scene.drives)]
+    return ["arr_bluegreen", "simulator", "run", *where, "--user", USER]
 
 
 def _load_command(front: int) -> list[str]:
     url = f"http://127.0.0.1:{front}"
-    paced = ["--rate", f"{RATE:g}", "--every", "0.5", "--slow-seconds", "5", "--web-socket-seconds", "6"]
+    paced = ["--rate", f"{RATE:g}", "--every", "0.25", "--slow-seconds", "5", "--web-socket-seconds", "6"]
     return ["arr_bluegreen.simulator.load", "--url", url, "--host", HOST, *paced]
 
 

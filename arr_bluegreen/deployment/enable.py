@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from arr_bluegreen.deployment.description import Slot
 from arr_bluegreen.deployment.events import Switched
@@ -48,12 +49,13 @@ class Enable:
                       if not one.enabled})  # fmt: skip
         hands.note("enabled_by_us", sorted({*hands.memory.get("enabled_by_us", []), *off}))
         hands.set_state(self.slot, NewState.GRACEFUL_STOP)
+        before = hands.controls.clock.now()
         hands.commit(lambda _: self.commits(), keep_up=False)
         if not hands.now().may_receive(self.slot) or hands.deployment.switch.by == "health-file":
             hands.reassert()  # by health file it must not go on: ARR would soon read "down" there
             return
         hands.warn(f"the fence of '{self.slot.name}' did not hold over the commit: it is in service now")
-        begin_switch(hands, self.slot)
+        begin_switch(hands, self.slot, before)
         hands.set_state(self.slot, NewState.START)
 
 
@@ -122,9 +124,9 @@ def enable_changes(farm: str, slot: Slot, enabled: bool) -> tuple[SetServer, ...
     return tuple(SetServer(slot.farm or farm, one, settings(enabled=enabled)) for one in slot.addresses)
 
 
-def begin_switch(hands: Hands, slot: Slot) -> None:
-    """Journal that the switch begins, and tell its moment; once."""
+def begin_switch(hands: Hands, slot: Slot, at: datetime | None = None) -> None:
+    """Journal that the switch begins, and tell its moment (``at``, else now); once."""
     hands.note("switch_begun", True)
     if not hands.memory.get("switched"):
-        hands.tell(Switched(slot.name, hands.controls.clock.now().isoformat()))
+        hands.tell(Switched(slot.name, (at or hands.controls.clock.now()).isoformat()))
         hands.memory.take("switched", True)
