@@ -100,12 +100,13 @@ def _setting(path: str, name: str, value: str | None) -> str:
 def _added(above: str, element: NewElement, at: str = "") -> list[str]:
     """An item with its attributes as its indexer, then what lies below it."""
     pairs = [*([at] if at else []), *(f"{name}='{_plain(name, value)}'" for name, value in element.attributes)]
-    item = _join(above, f"[{','.join(pairs)}]")
-    key = ",".join(
-        f"{name}='{_plain(name, value, colon=False)}'" for name, value in element.attributes[: _keys(element)]
-    )
-    below = _join(above, f"[{key}]") if element.children else ""
-    return [f"/+{item}", *(token for child in element.children for token in _child(below, child))]
+    made = ["/+" + _join(above, f"[{','.join(pairs)}]")]
+    if element.children:
+        keys = element.attributes[: _keys(element)]
+        key = ",".join(f"{name}='{_plain(name, value, colon=False)}'" for name, value in keys)
+        below = _join(above, f"[{key}]")
+        made += [token for child in element.children for token in _child(below, child)]
+    return made
 
 
 def _child(above: str, child: NewElement) -> list[str]:
