@@ -11,7 +11,8 @@ import binascii
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,21 +32,29 @@ class Accounts:
             if not user or not password or any(sign in user + password for sign in ":\r\n"):
                 raise UsageError("a simulated user needs a name and a password without ':' and line breaks")
         self._passwords = {user.casefold(): password for user, password in passwords.items()}
-        lines = [f"{domain}:{user}:{password}" for user, password in passwords.items() for domain in ("", machine)]
-        self._file = _private_file("\n".join(lines) + "\n")
+        pairs = passwords.items()
+        self._lines = [f"{domain}:{user}:{password}" for user, password in pairs for domain in ("", machine)]
 
     def knows(self, user: str, password: str) -> bool:
         """Whether Basic may let this pair in (user without case, optionally ``DOMAIN\\user``)."""
         return self._passwords.get(_bare(user)) == password
 
-    def close(self) -> None:
-        """Take the user file away."""
-        self._file.unlink(missing_ok=True)
-
-    @property
-    def file(self) -> Path:
-        """The file pyspnego's acceptor reads (NTLM_USER_FILE), readable by its owner only."""
-        return self._file
+    @contextmanager
+    def in_a_file(self) -> Iterator[None]:
+        """pyspnego's acceptor knows its users only by a file named in NTLM_USER_FILE: there for one step, then gone."""
+        handle, name = tempfile.mkstemp(prefix="arr-bluegreen-users-")  # mkstemp: mode 0600
+        with _LOCK:
+            before = os.environ.get("NTLM_USER_FILE")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write("\n".join(self._lines))
+                os.environ["NTLM_USER_FILE"] = name
+                yield
+            finally:
+                Path(name).unlink()
+                os.environ.pop("NTLM_USER_FILE", None)
+                if before is not None:
+                    os.environ["NTLM_USER_FILE"] = before
 
 
 @dataclass(slots=True)
@@ -101,38 +110,18 @@ class SignIn:
     def _begin(self, raw: bytes) -> None:
         self.user = None
         protocol = "ntlm" if raw.startswith(b"NTLMSSP\0") else "negotiate"
-        with _user_file(self.accounts.file):
+        with self.accounts.in_a_file():
             self._context = spnego.server(protocol=protocol, channel_bindings=self.bindings)
 
     def _advance(self, raw: bytes) -> bytes:
         assert self._context is not None
-        with _user_file(self.accounts.file):
+        with self.accounts.in_a_file():
             return self._context.step(raw) or b""
 
 
 # -- private ------------------------------------------------------------------------------------------
 
 _LOCK = threading.Lock()
-
-
-class _user_file:
-    """pyspnego knows its users only by the environment variable NTLM_USER_FILE; set it just around a step."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._before: str | None = None
-
-    def __enter__(self) -> None:
-        _LOCK.acquire()
-        self._before = os.environ.get("NTLM_USER_FILE")
-        os.environ["NTLM_USER_FILE"] = str(self._path)
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is None:
-            os.environ.pop("NTLM_USER_FILE", None)
-        else:
-            os.environ["NTLM_USER_FILE"] = self._before
-        _LOCK.release()
 
 
 def _is_first(raw: bytes) -> bool:
@@ -143,10 +132,3 @@ def _is_first(raw: bytes) -> bool:
 def _bare(user: str) -> str:
     """``DOMAIN\\User`` and ``User@domain`` as ``user``: the simulated machine has local users only."""
     return user.rsplit("\\", 1)[-1].split("@", 1)[0].casefold()
-
-
-def _private_file(text: str) -> Path:
-    handle, name = tempfile.mkstemp(prefix="arr-bluegreen-users-")  # mkstemp: mode 0600
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    return Path(name)

@@ -63,6 +63,7 @@ class WsmanServer:
         if self._runner is None:
             app = web.Application(client_max_size=self.settings.quotas.max_envelope_bytes)
             app.router.add_route("*", "/{path:.*}", self._request)
+            app.on_response_prepare.append(_as_windows)
             self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=180, handler_cancellation=True)
             await self._runner.setup()
         context = self._certificate().context() if tls else None
@@ -71,16 +72,20 @@ class WsmanServer:
         return int(self._runner.addresses[-1][1])
 
     async def close(self) -> None:
-        """Stop listening, close all shells, take the user file away."""
+        """Stop listening, close all shells."""
         self.shells.close_all()
         if self._runner is not None:
             await self._runner.cleanup()
-        self._accounts.close()
 
     def drop_connections(self) -> None:
         """Cut every connection now, as a restarted WinRM service or an impatient proxy does. Shells live on."""
         for transport in list(self._signed_in):
             transport.abort()
+
+    def restart(self) -> None:
+        """The WinRM service restarts: every connection and every shell is gone."""
+        self.shells.close_all()
+        self.drop_connections()
 
     # -- private: one HTTP request -----------------------------------------------------------------------
 
@@ -212,6 +217,10 @@ class _Interrupted(web.HTTPException):
     def __init__(self, response: web.Response) -> None:
         super().__init__()
         self.set_status(response.status)
+
+
+async def _as_windows(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "Microsoft-HTTPAPI/2.0"
 
 
 def _status(code: int) -> web.Response:

@@ -33,6 +33,10 @@ class Served:
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
 
+    def listen_tls(self) -> int:
+        """One more port, with TLS."""
+        return asyncio.run_coroutine_threadsafe(self.server.listen(tls=True), self.loop).result(10)
+
     def protocol(self, transport: str = "basic", **more: object) -> Protocol:
         """A pywinrm Protocol to it, signed in as its user unless told otherwise."""
         scheme, port = ("https", self.tls_port) if more.pop("tls", False) else ("http", self.port)

@@ -151,7 +151,9 @@ def test_one_bad_setting_among_many_changes_nothing(host: SimulatedHost, appcmd:
 
 
 def test_removing_takes_the_element_itself(host: SimulatedHost, appcmd: Say) -> None:
-    assert appcmd("set config -section:webFarms /-\"[name='shop'].[address='127.0.0.2']\" /commit:apphost").exit_code == 0
+    assert (
+        appcmd("set config -section:webFarms /-\"[name='shop'].[address='127.0.0.2']\" /commit:apphost").exit_code == 0
+    )
     assert [one.address for one in host.config.reading.farms[0].servers] == ["127.0.0.3"]
     assert appcmd("set config -section:webFarms /-\"[name='shop']\" /commit:apphost").exit_code == 0
     assert host.config.reading.farms == ()
@@ -160,7 +162,8 @@ def test_removing_takes_the_element_itself(host: SimulatedHost, appcmd: Say) -> 
 def test_a_rule_is_added_at_the_top_with_all_its_parts(host: SimulatedHost, appcmd: Say) -> None:
     answer = appcmd(
         "set config -section:system.webServer/rewrite/globalRules"
-        " /+\"[@start,name='Top rule',patternSyntax='Wildcard',stopProcessing='True']\" \"/[name='Top rule'].match.url:*\""
+        " /+\"[@start,name='Top rule',patternSyntax='Wildcard',stopProcessing='True']\""
+        " \"/[name='Top rule'].match.url:*\""
         " /+\"[name='Top rule'].conditions.[input='{HTTPS}',pattern='On']\""
         " \"/[name='Top rule'].action.type:Rewrite\" \"/[name='Top rule'].action.url:http://F/{R:0}\" /commit:apphost"
     )
@@ -189,19 +192,23 @@ def test_what_holds_already_is_not_written_again(host: SimulatedHost, appcmd: Sa
     [
         (
             "set config -section:webFarms /+[name='SHOP']",
-            "ERROR ( message:New webFarm object missing required attributes. Cannot add duplicate collection entry of type"
-            " 'webFarm' with unique key attribute 'name' set to 'SHOP'\n.  )\n",
+            "ERROR ( message:New webFarm object missing required attributes. Cannot add duplicate collection entry of"
+            " type 'webFarm' with unique key attribute 'name' set to 'SHOP'\n.  )\n",
             183,
         ),
         (
             "set site \"My Site\" /+bindings.[protocol='http',bindingInformation='*:8001:']",
-            "ERROR ( message:New binding object missing required attributes. Cannot add duplicate collection entry of type"
-            " 'binding' with combined key attributes 'protocol, bindingInformation' respectively set to 'http, *:8001:'"
-            "\n.  )\n",
+            "ERROR ( message:New binding object missing required attributes. Cannot add duplicate collection entry of"
+            " type 'binding' with combined key attributes 'protocol, bindingInformation' respectively set to 'http,"
+            " *:8001:'\n.  )\n",
             183,
         ),
         ("add apppool /name:blue", 'ERROR ( message:Failed to add duplicate collection element "blue". )\n', 183),
-        ("set vdir nowhere/ /physicalPath:C:\\y", "ERROR ( message:Must use exact identifer for VDIR object with verb SET. )\n", 50),
+        (
+            "set vdir nowhere/ /physicalPath:C:\\y",
+            "ERROR ( message:Must use exact identifer for VDIR object with verb SET. )\n",
+            50,
+        ),
         (
             "set config -section:webFarms /[name=shop].enabled:False",
             "ERROR ( message:Malformed collection indexer; format is [@position,name='value',name2='value2',...].  The"
@@ -218,7 +225,7 @@ def test_what_holds_already_is_not_written_again(host: SimulatedHost, appcmd: Sa
         ("set config -section:webFarms /[name='none'].enabled:False", "ERROR ( message:Cannot find requested", 1168),
         ("set config -section:webFarms /[name='shop'].colour:red", 'ERROR ( message:Unknown attribute "colour"', 87),
         ("set config -section:nothing /a:b", 'ERROR ( message:Unknown config section "nothing"', 1168),
-        ("set config \"My Site\" -section:webFarms /a:b /commit:apphost", "ERROR ( hresult:80070021, message:", 33),
+        ('set config "My Site" -section:webFarms /a:b /commit:apphost', "ERROR ( hresult:80070021, message:", 33),
     ],
 )
 def test_errors_have_the_text_and_exit_code_of_the_reference(appcmd: Say, line: str, text: str, code: int) -> None:
@@ -250,11 +257,15 @@ def test_a_value_iis_would_not_take_is_refused(host: SimulatedHost, appcmd: Say,
     [
         (
             "sharing",
-            "ERROR ( hresult:80070020, message:Failed to commit configuration changes.\nThe process cannot access the file"
-            " because it is being used by another process.\n )\n",
+            "ERROR ( hresult:80070020, message:Failed to commit configuration changes.\nThe process cannot access the"
+            " file because it is being used by another process.\n )\n",
             32,
         ),
-        ("denied", "ERROR ( hresult:80070005, message:Failed to commit configuration changes.\nAccess is denied.\n )\n", 5),
+        (
+            "denied",
+            "ERROR ( hresult:80070005, message:Failed to commit configuration changes.\nAccess is denied.\n )\n",
+            5,
+        ),
     ],
 )
 def test_it_says_applied_and_then_fails_to_commit(host: SimulatedHost, how: str, text: str, code: int) -> None:
@@ -356,12 +367,12 @@ def test_stop_is_run_time_only(host: SimulatedHost, appcmd: Say) -> None:
     before = host.config.data()
     appcmd('stop site "My Site"')
     assert "state:Stopped" in appcmd('list site "My Site"').text
-    assert appcmd('list sites /state:Stopped').text.startswith('SITE "My Site"')
+    assert appcmd("list sites /state:Stopped").text.startswith('SITE "My Site"')
     assert host.config.data() == before
 
 
 def test_a_site_was_calls_invalid_does_not_start(appcmd: Say) -> None:
-    appcmd('add site /name:Twin /bindings:http/*:80: /physicalPath:C:\\twin')
+    appcmd("add site /name:Twin /bindings:http/*:80: /physicalPath:C:\\twin")
     appcmd("stop site Twin")
     answer = appcmd("start site Twin")
     assert answer.text == (
@@ -392,7 +403,7 @@ def test_backups_are_copies(host: SimulatedHost, appcmd: Say) -> None:
     ("line", "arguments"),
     [
         (r'p.exe a\\\b d"e f"g h', ["p.exe", r"a\\\b", "de fg", "h"]),
-        (r'p.exe a\\\"b c d', ["p.exe", r"a\"b", "c", "d"]),
+        (r"p.exe a\\\"b c d", ["p.exe", r"a\"b", "c", "d"]),
         (r'p.exe a\\\\"b c" d e', ["p.exe", r"a\\b c", "d", "e"]),
         (r'"C:\Program Files\p.exe" "" x', [r"C:\Program Files\p.exe", "", "x"]),
         ('p.exe "a ""b"" c"', ["p.exe", 'a "b" c']),
@@ -404,7 +415,7 @@ def test_command_lines_are_taken_apart_as_windows_does(line: str, arguments: lis
 
 
 def test_cmd_expands_variables_and_refuses_operators() -> None:
-    assert through_cmd(r"%windir%\System32\x.exe %nothere% ^& \"a & b\"".replace("\\\"", '"')) == (
+    assert through_cmd(r"%windir%\System32\x.exe %nothere% ^& \"a & b\"".replace('\\"', '"')) == (
         r'C:\Windows\System32\x.exe %nothere% & "a & b"'
     )
     for line in ("a & b", "a | b", "a > b", "x" * 8192):

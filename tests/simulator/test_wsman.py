@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import http.client
+import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +16,9 @@ from pathlib import Path
 
 import pytest
 import requests
+import spnego
 import winrm
+from spnego.channel_bindings import GssChannelBindings
 from winrm.exceptions import (
     InvalidCredentialsError,
     WinRMOperationTimeoutError,
@@ -327,3 +333,68 @@ def test_fifty_clients_at_20_ms_take_hardly_longer_than_one() -> None:
         taken = time.monotonic() - began
     assert answers == [f"echo {number} skip=False".encode() for number in range(50)]
     assert taken < 4, "one after another this is 50 x 5 x 20 ms of waiting alone"
+
+
+# -- sign-in beyond what pywinrm does ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bound", ["right", "wrong"])
+def test_channel_bindings_must_be_those_of_the_certificate_where_strict(bound: str) -> None:
+    strict = replace(OPEN, cbt_strict=True)
+    with served(programs, strict, tls=True) as one:
+        certificate = one.server.certificate
+        assert certificate is not None
+        if bound == "wrong":  # as behind a proxy that ends TLS (winrm.md 1)
+            other = GssChannelBindings(application_data=b"tls-server-end-point:another")
+            one.call(lambda: setattr(one.server, "certificate", replace(certificate, bindings=other)))
+        protocol = one.protocol("ntlm", tls=True, server_cert_validation="ignore")
+        if bound == "wrong":
+            with pytest.raises(InvalidCredentialsError):
+                protocol.open_shell()
+        else:
+            assert run(one, protocol, "echo")[2] == 7
+
+
+def test_spnego_is_answered_with_its_last_token(strict: Served) -> None:
+    client = spnego.client(USER, PASSWORD, protocol="negotiate", options=spnego.NegotiateOptions.use_negotiate)
+    connection = http.client.HTTPConnection("127.0.0.1", strict.port, timeout=5)
+    token, statuses = client.step(), []
+    while token is not None:
+        sent = "Negotiate " + base64.b64encode(token).decode()
+        connection.request("POST", "/wsman", headers={"Authorization": sent, "Content-Length": "0"})
+        response = connection.getresponse()
+        response.read()
+        statuses.append(response.status)
+        back = response.headers["WWW-Authenticate"].removeprefix("Negotiate ")
+        token = client.step(base64.b64decode(back))
+    connection.close()
+    assert client.complete
+    assert statuses[-1] == 200
+
+
+def test_no_password_lies_about_in_a_file_or_a_repr(strict: Served) -> None:
+    run(strict, strict.protocol("ntlm"), "echo")
+    assert not list(Path(tempfile.gettempdir()).glob("arr-bluegreen-users-*"))
+    assert "NTLM_USER_FILE" not in os.environ
+    for one in (strict.server.settings, strict.server):
+        assert PASSWORD not in repr(one)
+
+
+def test_a_restarted_service_knows_no_shell(host: Served) -> None:
+    shell = host.protocol().open_shell()
+    host.call(host.server.restart)
+    with pytest.raises(WSManFaultError) as caught:
+        host.protocol().run_command(shell, "echo")
+    assert caught.value.wsman_fault_code == 2150858843
+
+
+def test_a_receive_whose_client_went_away_takes_no_output_with_it(host: Served) -> None:
+    protocol, other = host.protocol(operation_timeout_sec=5, read_timeout_sec=6), host.protocol()
+    shell = protocol.open_shell()
+    command = protocol.run_command(shell, "cat")
+    protocol.transport.read_timeout_sec = 1
+    with pytest.raises(requests.exceptions.RequestException):
+        protocol.get_command_output_raw(shell, command)
+    other.send_command_input(shell, command, b"one\n")
+    assert other.get_command_output_raw(shell, command)[0] == b"<one>\r\n"
+    other.close_shell(shell)
