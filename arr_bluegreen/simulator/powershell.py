@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from arr_bluegreen.simulator.faults import Faults, What
+from arr_bluegreen.simulator.powershell_errors import ScriptError, as_script_error
 from arr_bluegreen.simulator.powershell_files import FILE_SCRIPTS
-from arr_bluegreen.simulator.powershell_scripts import SCRIPTS, ScriptError, as_script_error
+from arr_bluegreen.simulator.powershell_scripts import SCRIPTS
 from arr_bluegreen.simulator.shells import KILLED, Process, Program
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from arr_bluegreen.simulator.files import HOSTS, Drives
-from arr_bluegreen.simulator.powershell_scripts import ScriptError
+from arr_bluegreen.simulator.powershell_errors import ScriptError
 
 if TYPE_CHECKING:
     from arr_bluegreen.simulator.programs import Machine
