@@ -93,7 +93,7 @@ def _start(
             identity(name),
             plan.roles,
             plan.durable,
-            Asked(arguments.until, told),
+            Asked(arguments.until, told, there.journals.is_over),
         )
 
         def check() -> None:
@@ -120,7 +120,7 @@ def _again(
         out.result({"run": name, "dry_run": True}, [text])
         return ExitCode.DONE
     with listeners(out, arguments.events) as told:
-        asked = Asked(arguments.until, told)
+        asked = Asked(arguments.until, told, there.journals.is_over)
         journal = there.journals.of(name)
         ended = how(Run(deployment, there.controls, journal, identity(name), roles, durable, asked, events))
     return _say_end(arguments, out, name, ended)

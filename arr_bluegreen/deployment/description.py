@@ -14,12 +14,16 @@ Then = Literal["wait", "cut", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """``[app]``: public hosts, the farm, and the front sites by which traffic reaches ARR."""
+    """``[app]``: public hosts, the farm, and the front sites by which traffic reaches ARR.
+
+    ``from_site`` is the plain site whose first run makes farm, slots and rules (``deploy init --from-site``).
+    """
 
     name: str
     farm: str
     hosts: tuple[str, ...] = ()
     front: tuple[str, ...] = ()
+    from_site: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def _deployment(top: Table, text: str, folder: str) -> Deployment:
 
 def _app(table: Table) -> App:
     name = table.text("name")
-    found = App(name, table.text("farm", name), table.texts("hosts"), table.texts("front"))
+    found = App(name, table.text("farm", name), table.texts("hosts"), table.texts("front"), table.text("from_site", ""))
     table.finish()
     return found
 

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.deployment import wanted
 from arr_bluegreen.deployment.aliases import add_alias, free_loopback, host_alias
 from arr_bluegreen.deployment.description import Deployment, Member, Slot
 from arr_bluegreen.deployment.instance import (
@@ -20,7 +21,7 @@ from arr_bluegreen.deployment.instance import (
     server_changes,
 )
 from arr_bluegreen.deployment.now import Controls
-from arr_bluegreen.deployment.ownership import Owned, change_owned, read_owned
+from arr_bluegreen.deployment.ownership import Instance, Owned, change_owned, read_owned
 from arr_bluegreen.deployment.per_release import (
     ALIAS,
     AUTO,
@@ -32,7 +33,7 @@ from arr_bluegreen.deployment.per_release import (
 )
 from arr_bluegreen.deployment.ports import MACHINE, PortRange, PortWish, claim_port, next_port
 from arr_bluegreen.deployment.writes import judge_writes
-from arr_bluegreen.errors import RefusedError
+from arr_bluegreen.errors import AmbiguousError, RefusedError
 from arr_bluegreen.webfarm import receives_new
 
 
@@ -69,6 +70,32 @@ def ensure_new(
         _refuse_restarts(as_pair(deployment, template, old), controls)
     new, notes = ensure_slot(deployment, controls, template, release, serving, old, ports or PortRange())
     return Ensured(as_pair(deployment, new, old), notes)
+
+
+def known_pair(deployment: Deployment, controls: Controls, live: str = "") -> Deployment:
+    """Per release: the live instance and the previous one (which the wanted record took out) as an ordinary pair.
+
+    A description of a pair comes back as it is. Raises ``AmbiguousError`` when either cannot be told.
+    """
+    if not is_per_release(deployment):
+        return deployment
+    store = controls.arr[0].records(deployment.app.farm)
+    owned, record = read_owned(store), wanted.newest([one.records(deployment.app.farm) for one in controls.arr])
+    current = live_instance(owned, in_service(deployment, controls), live)
+    previous = previous_slot(owned, record, current.slot)
+    if previous is None:
+        raise AmbiguousError(
+            f"'{current.slot}' is live, and no other instance is known that was live before it",
+            hint="'deploy run' makes the next one.",
+        )
+    return as_pair(deployment, as_slot(previous), as_slot(current))
+
+
+def previous_slot(owned: Owned, record: wanted.Wanted | None, live: str) -> Instance | None:
+    """The instance that was live before ``live``: the one whose address the wanted record took out of service."""
+    out = {one.casefold() for one in record.out} if record is not None else set()
+    others = (one for one in owned.instances if one.slot.casefold() != live.casefold())
+    return next((one for one in others if one.address.casefold() in out), None)
 
 
 def in_service(deployment: Deployment, controls: Controls) -> frozenset[str]:

@@ -103,6 +103,11 @@ class Journals:
         return None
 
 
+    def is_over(self, run: str) -> bool:
+        """Whether the run is known here and has come to its end."""
+        return is_over(self.of(run).read())
+
+
 def started(events: Iterable[Stamped]) -> RunStarted | None:
     """How the run began, None when nothing whole was written."""
     return next((one.event for one in events if isinstance(one.event, RunStarted)), None)

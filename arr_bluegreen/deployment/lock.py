@@ -7,6 +7,7 @@ its lease has run out by the clock of the machine it lies on. The same run takes
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
@@ -66,9 +67,18 @@ def break_lock(machine: Machine, farm: str) -> Holder | None:
 class Lock:
     """The lock of one run on one ARR machine."""
 
-    def __init__(self, machine: Machine, farm: str, clock: Clock, run: str, who: str, where: str) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        farm: str,
+        clock: Clock,
+        run: str,
+        who: str,
+        where: str,
+        over: Callable[[str], bool] = lambda run: False,
+    ) -> None:
         self._machine, self._farm, self._clock = machine, farm, clock
-        self._run, self._who, self._where = run, who, where
+        self._run, self._who, self._where, self._over = run, who, where, over
         self._text = ""
         self._renewed = 0.0
         self._ahead = timedelta(0)
@@ -86,7 +96,7 @@ class Lock:
             if there is None:
                 continue
             holder = from_text(there)
-            if holder is None or (holder.run != self._run and holder.until > now):
+            if holder is None or self._alive(holder, now):
                 raise self._locked(holder)
             if store.replace(RECORD, there, to_text(mine)):
                 return self._taken(to_text(mine))
@@ -118,6 +128,10 @@ class Lock:
     def machine_now(self) -> datetime:
         """The ARR machine's time, by the difference measured when the lock was taken."""
         return self._clock.now() + self._ahead
+
+    def _alive(self, holder: Holder, now: datetime) -> bool:
+        """Whether another run holds it: not this one, not one whose journal says that it is over, and not run out."""
+        return holder.run != self._run and holder.until > now and not self._over(holder.run)
 
     def _taken(self, text: str) -> None:
         self._text, self._renewed = text, self._clock.monotonic()

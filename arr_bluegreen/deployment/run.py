@@ -48,10 +48,12 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the user asked for: ``until`` a step or phase, the journal's place, who listens."""
+    """What the user asked for: ``until`` a step or phase, who listens; ``over``: whether a run's journal here says that
+    it has ended (its lock, left behind, is then nobody's)."""
 
     until: str = ""
     listeners: tuple[Listener, ...] = ()
+    over: Callable[[str], bool] = lambda run: False
 
 
 class Run:
@@ -74,7 +76,15 @@ class Run:
         self._events = list(events)
         self._memory = Memory(events)
         self._locks = [
-            Lock(one, deployment.app.farm, controls.clock, identity.run, identity.who, identity.where)
+            Lock(
+                one,
+                deployment.app.farm,
+                controls.clock,
+                identity.run,
+                identity.who,
+                identity.where,
+                self._asked.over,
+            )
             for one in controls.arr
         ]
         self._began = controls.clock.monotonic()

@@ -209,7 +209,7 @@ class World:
         events = journal.read()
         deployment, roles, durable = reopened(events)
         identity = Identity(run, "tester", "here")
-        asked = Asked(until, (self.heard.append,))
+        asked = Asked(until, (self.heard.append,), self.journals.is_over)
         return how(Run(deployment, self.controls, journal, identity, roles, durable, asked, events))
 
 
@@ -223,6 +223,6 @@ class _Starter:
         assert isinstance(plan, Plan)
         world = self._world
         identity = Identity(self._run, "tester", "here")
-        asked = Asked(self._until, (world.heard.append,))
+        asked = Asked(self._until, (world.heard.append,), world.journals.is_over)
         run = Run(world.deployment, world.controls, self._journal, identity, plan.roles, plan.durable, asked)
         return run.start(plan)
