@@ -13,7 +13,7 @@ from arr_bluegreen.apphost.document import Applied
 from arr_bluegreen.apphost.edit import Edit, to_json
 from arr_bluegreen.control.appcmd import judge, set_config
 from arr_bluegreen.control.hands import Hands
-from arr_bluegreen.control.hresults import PASSING
+from arr_bluegreen.control.hresults import NOT_FOUND, PASSING
 from arr_bluegreen.control.interface import Commit
 from arr_bluegreen.errors import (
     ConfigurationError,
@@ -73,6 +73,8 @@ class RemoteConfig:
                 written = True
             except RemoteError as error:
                 if error.code not in PASSING:
+                    raise
+                if number == TRIES - 1 and error.code == NOT_FOUND:
                     raise
                 if number == TRIES - 1:
                     raise LockedError(str(error), hint="Another program keeps writing; try again.") from error
