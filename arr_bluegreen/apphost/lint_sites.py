@@ -47,7 +47,7 @@ def _hosts_sent(seen: Seen, farm: FarmSeen, server: Server) -> list[str]:
 def _plain_hosts(rule: RuleSeen) -> list[str]:
     hosts = []
     for one in rule.conditions_on("{HTTP_HOST}"):
-        bare = one.pattern.strip("^$").replace("\\.", ".")
+        bare = re.sub(r"\(:\d+\)\?$", "", one.pattern.strip("^$")).replace("\\.", ".")
         hosts += [part for part in bare.strip("()").split("|") if re.fullmatch(r"[\w.-]+", part) and not one.negate]
     return hosts
 
@@ -185,10 +185,13 @@ def _nobody_listens(seen: Seen) -> list[Hit]:
         for rule in seen.rules
         if rule.target in farms and rule.word.enabled
         for host in _plain_hosts(rule)
-        if not any(
-            is_web(one) and one.host.casefold() in ("", host.casefold()) for s in seen.sites for one in s.word.bindings
-        )
+        if not any(_listens(site, host, front_ports([rule])) for site in seen.sites)
     ]
+
+
+def _listens(site: SiteSeen, host: str, ports: set[int]) -> bool:
+    bindings = [one for one in site.word.bindings if is_web(one) and one.port in ports]
+    return any(one.host.casefold() in ("", host.casefold()) for one in bindings)
 
 
 def _same_binding(seen: Seen) -> list[Hit]:

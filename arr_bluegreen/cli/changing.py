@@ -22,7 +22,7 @@ After = Callable[[Machine], Sequence[str]]
 
 
 def carry_out(arguments: argparse.Namespace, out: Output, decide: Decide, after: After | None = None) -> ExitCode:
-    """Decide and apply on each machine of ``--on`` (with --dry-run: show). ``after`` adds lines about what is then seen.
+    """Decide and apply on each machine of ``--on`` (with --dry-run: show). ``after`` adds lines on what is then seen.
 
     Result: ``{"changed", "dry_run", "machines": [{"machine", "changed", "commits", "changes", "diff", "digest"}]}``.
     """

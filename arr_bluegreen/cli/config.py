@@ -118,14 +118,16 @@ def _check(arguments: argparse.Namespace, out: Output) -> ExitCode:
             host = _text(machine)
             found += [(machine.name, one) for one in lint(host) if one.severity.rank <= least]
     lines = [line for name, one in found for line in _finding_lines(name, one)]
-    counts = ", ".join(
-        f"{sum(one.severity is kind for _, one in found)} {kind.value}" for kind in Severity if kind.rank <= least
-    )
+    counts = ", ".join(_counted(kind.value, sum(one.severity is kind for _, one in found)) for kind in Severity)
     out.result(
         [{"file": name, **asdict(one), "severity": one.severity.value} for name, one in found],
         [*lines, counts if found else "nothing found"],
     )
     return ExitCode.DIFFERENCES if found and arguments.exit_code else ExitCode.DONE
+
+
+def _counted(kind: str, number: int) -> str:
+    return f"{number} {kind}" + ("s" if number != 1 and kind != "info" else "")
 
 
 def _finding_lines(file: str, one: Any) -> list[str]:
