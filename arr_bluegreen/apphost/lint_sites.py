@@ -16,6 +16,7 @@ from arr_bluegreen.apphost.lint_model import (
     RuleSeen,
     Seen,
     SiteSeen,
+    front_ports,
     is_web,
 )
 from arr_bluegreen.webfarm.farm import Server

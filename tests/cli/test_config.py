@@ -111,6 +111,8 @@ def test_what_is_wrong_in_a_state_is_one_line_and_changes_nothing(
 def test_apply_keeps_the_floor_and_lets_blue_and_green_change_places(cli: Cli, state: Path) -> None:
     both = "{{address='10.0.0.1', enabled={}}}, {{address='10.0.0.2', enabled={}}}"
     servers = f"[[farm]]\nname='shop'\nexactly = true\nserver=[{both}]"
+    state.write_text(servers.format("false", "false"), encoding="utf-8")
+    assert cli("config", "apply", str(state)).code == 3
     state.write_text(servers.format("false", "true"), encoding="utf-8")
     assert cli("config", "apply", str(state)).code == 0
     assert len(cli("server", "list", "--json").json) == 2
