@@ -16,7 +16,7 @@ def diff(before: bytes, after: bytes, *, file: str = "applicationHost.config", c
     if before == after:
         return ()
     old, new = _lines(before, file), _lines(after, file)
-    mixed = len({line.endswith("\r") for line in (*old, *new)}) > 1
+    mixed = len({line.endswith("\r") for line in (*old[:-1], *new[:-1])}) > 1
     shown = unified_diff(old, new, file, file, lineterm="", n=context)
     return tuple(line.replace("\r", "\\r") if mixed else line.removesuffix("\r") for line in shown)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from arr_bluegreen.apphost.reading import Reading
 from arr_bluegreen.apphost.source import Source, read_source
@@ -13,6 +13,8 @@ from arr_bluegreen.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from arr_bluegreen.apphost.edit import Edit
+    from arr_bluegreen.apphost.effective import Effective
+    from arr_bluegreen.apphost.steps import Place
     from arr_bluegreen.webfarm.change import ConfigChange
     from arr_bluegreen.webfarm.farm import Proxy, WebFarm
     from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
@@ -149,6 +151,22 @@ class ApplicationHost:
     def default_site(self) -> Site:
         """What a site with one bare application and folder is like here (the defaults elements, else the schema)."""
         return self.reading.default_site
+
+    def setting(self, word: type[Any], names: tuple[str, ...], field: str) -> Effective:
+        """One setting with its origin: ``setting(ApplicationPool, ("shop-blue",), "process_model.idle_timeout")``.
+
+        ``names`` lead to the thing: farm; farm, address; site; site, application; site, application, folder; pool.
+        Raises ``NoSuchObject`` and ``ConfigurationError``.
+        """
+        from arr_bluegreen.apphost.effective import effective
+
+        return effective(self.reading, word, names, field)
+
+    def position(self, place: Place, attribute: str = "") -> tuple[int, int] | None:
+        """Line and column (from 1, in characters) of the element at a place, or of one of its attributes; None when
+        it is not there. Found in the text itself, never by lxml's ``sourceline``."""
+        found = self.reading.find.find(place)
+        return None if found is None else self.reading.position(found, attribute)
 
     def site_with_id(self, number: int) -> str | None:
         """The name of the site that has this id, None when there is none."""

@@ -192,13 +192,10 @@ class Performer:
 def require_declaration(reading: Reading, section: str) -> None:
     """Raises ``ConfigurationError`` when ``configSections`` does not declare a section (arr.md 1.0)."""
     *groups, name = section.split("/")
-    steps = [e.Step("sectionGroup", (("name", one),)) for one in groups]
-    declared = [
-        one
-        for holder in reading.root.iterchildren("configSections")
-        if (one := reading.find.walk(holder, (*steps, e.Step("section", (("name", name),))))) is not None
-    ]
-    if not declared:
+    holders = list(reading.root.iterchildren("configSections"))
+    for group in groups:
+        holders = [one for each in holders for one in each.iterchildren("sectionGroup") if one.get("name") == group]
+    if not any(one.get("name") == name for each in holders for one in each.iterchildren("section")):
         product = next(value for key, value in _PRODUCTS if section.startswith(key))
         raise ConfigurationError(
             f"the section '{section}' is not declared in configSections",
