@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from arr_bluegreen.cli import deploy_init, deploy_run, deploy_show
+from arr_bluegreen.cli import deploy_init, deploy_retire, deploy_run, deploy_show
 from arr_bluegreen.cli.options import Parser, Run, verb, verbs_of
 
 
@@ -17,6 +17,8 @@ def add(parser: Parser) -> None:
     )
     one.add_argument("file", metavar="FILE", nargs="?", default="deployment.toml")
     one.add_argument("--farm", help="which farm (needed when there are several)")
+    one.add_argument("--from-site", metavar="SITE", help="no farm yet: the first run makes one beside this plain site")
+    one.add_argument("--ports", default="8000-8999", metavar="FROM-TO", help="with --from-site: where the slots listen")
     one.add_argument("--force", action="store_true", help="write over a file that is there")
     _planned(verbs, "check", "is everything as a deployment needs it? Nothing is changed", deploy_show.check)
     one = _planned(verbs, "plan", "what a run would do, step by step", deploy_show.plan)
@@ -37,6 +39,7 @@ def add(parser: Parser) -> None:
     _described(verbs, "status", "where things stand, and what makes sense now", deploy_show.status)
     one = verb(verbs, "history", "the runs so far", deploy_show.history)
     _file(one)
+    _retiring(verbs)
     _described(verbs, "unlock", "break a dead run's lock", deploy_show.unlock, changes=True)
 
 
@@ -55,6 +58,15 @@ def _described(verbs: Any, name: str, text: str, run: Run, *, changes: bool = Fa
     one = verb(verbs, name, text, run, target=True, changes=changes)
     _file(one)
     return one
+
+
+def _retiring(verbs: Any) -> None:
+    text = "stop and remove old instances; what stays is named"
+    one = _described(verbs, "retire", text, deploy_retire.retire, changes=True)
+    one.add_argument("--instance", metavar="NAME", help="only this one, at once")
+    one.add_argument("--keep", type=int, metavar="N", help="how many older ones stay, the previous among them")
+    one.add_argument("--live", metavar="SLOT", help="which instance is live, when the machines leave it open")
+    one.add_argument("--cut", action="store_true", help="stop also what still has requests when the drain time is over")
 
 
 def _file(one: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from arr_bluegreen.cli.deploy_first import described_from_site
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.target import machines
 from arr_bluegreen.control.interface import Configuration
@@ -20,9 +21,12 @@ def init(arguments: argparse.Namespace, out: Output) -> ExitCode:
     if path.exists() and not arguments.force:
         raise UsageError(f"{path} is there already", hint="Give another name, or --force.")
     with machines(arguments, out) as found:
-        config = found[0].config.read()
-        farm = _farm(config, arguments.farm)
-        text = render(config, farm)
+        if arguments.from_site:
+            text, farm = described_from_site(arguments, found[0])
+        else:
+            config = found[0].config.read()
+            there = _farm(config, arguments.farm)
+            text, farm = render(config, there), there.name
     note = ""
     try:
         parse_description(text)
@@ -33,7 +37,7 @@ def init(arguments: argparse.Namespace, out: Output) -> ExitCode:
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
     out.result(
-        {"file": str(path), "farm": farm.name, "note": note}, [f"{path} is written, for the farm '{farm.name}'. {note}"]
+        {"file": str(path), "farm": farm, "note": note}, [f"{path} is written, for the farm '{farm}'. {note}"]
     )
     return ExitCode.DONE
 

@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
-from arr_bluegreen.cli.deploy_world import World
+from arr_bluegreen.cli.deploy_world import World, identity
 from arr_bluegreen.cli.output import Output
+from arr_bluegreen.cli.target import need_run_time
+from arr_bluegreen.deployment.begin import new_run_id
 from arr_bluegreen.deployment.ensure import ensure_new, known_pair
-from arr_bluegreen.deployment.lock import holder_of
+from arr_bluegreen.deployment.lock import Lock
 from arr_bluegreen.deployment.per_release import is_per_release, new_slot
-from arr_bluegreen.errors import LockedError
+
+
+@contextmanager
+def under_lock(there: World) -> Iterator[Callable[[], None]]:
+    """The farm's lock on every ARR machine, as a run holds it; what is yielded renews it. Raises ``LockedError``."""
+    me = identity(new_run_id(there.controls.clock.now()))
+    taken: list[Lock] = []
+    try:
+        for machine in there.controls.arr:
+            lock = Lock(machine, there.deployment.app.farm, there.controls.clock, me.run, me.who, me.where)
+            lock.take()
+            taken.append(lock)
+
+        def renew() -> None:
+            for one in taken:
+                one.renew()
+
+        yield renew
+    finally:
+        for one in taken:
+            one.release()
 
 
 def with_new_slot(arguments: argparse.Namespace, out: Output, there: World) -> World:
@@ -18,19 +42,18 @@ def with_new_slot(arguments: argparse.Namespace, out: Output, there: World) -> W
     description of a pair is taken as it is."""
     if arguments.dry_run:
         return there
-    for machine in there.controls.arr:
-        holder = holder_of(machine, there.deployment.app.farm)
-        if holder is not None:
-            raise LockedError(f"{machine.name} is locked by {holder.describe()}", hint="Wait, or 'deploy status'.")
-    made = ensure_new(
-        there.deployment,
-        there.controls,
-        release=arguments.version,
-        live=arguments.live or "",
-        accept_gap=arguments.accept_gap,
-    )
-    for one in made.notes:
-        out.say(one)
+    for one in there.controls.arr:
+        need_run_time(one, "a deployment")
+    with under_lock(there):
+        made = ensure_new(
+            there.deployment,
+            there.controls,
+            release=arguments.version,
+            live=arguments.live or "",
+            accept_gap=arguments.accept_gap,
+        )
+    for note in made.notes:
+        out.say(note)
     return replace(there, deployment=made.deployment)
 
 

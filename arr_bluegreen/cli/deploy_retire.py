@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
+from arr_bluegreen.cli.deploy_make import under_lock
 from arr_bluegreen.cli.deploy_world import World, world
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.control.interface import Machine
 from arr_bluegreen.deployment import wanted
 from arr_bluegreen.deployment.ensure import in_service, previous_slot
-from arr_bluegreen.deployment.lock import holder_of
 from arr_bluegreen.deployment.ownership import Owned, read_owned
 from arr_bluegreen.deployment.per_release import is_per_release, live_instance
 from arr_bluegreen.deployment.ports import MACHINE
 from arr_bluegreen.deployment.retire import Item, Retention, RetirePlan, plan_retire
 from arr_bluegreen.deployment.retire_run import RetireHands, RetireLimits, perform_retire
-from arr_bluegreen.errors import ExitCode, LockedError
+from arr_bluegreen.errors import ExitCode
 from arr_bluegreen.webfarm.telling import tell
 
 
 def retire(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """Every machine's instances judged; with --dry-run only told."""
     with world(arguments, out) as there:
-        _refuse_locked(there)
-        plans = [(one, _plan(arguments, there, one)) for one in _machines(there)]
-        if not arguments.dry_run:
-            for machine, plan in plans:
-                perform_retire(plan, _hands(arguments, out, there, machine))
+        if arguments.dry_run:
+            plans = [(one, _plan(arguments, there, one)) for one in _machines(there)]
+        else:
+            with under_lock(there) as renew:
+                plans = [(one, _plan(arguments, there, one)) for one in _machines(there)]
+                for machine, plan in plans:
+                    perform_retire(plan, _hands(arguments, out, there, machine, renew))
         several = len(plans) > 1
         value = [{"machine": machine.name, **_value(item)} for machine, plan in plans for item in plan.items]
         lines = [
@@ -75,7 +78,9 @@ def _machines(there: World) -> list[Machine]:
     return found
 
 
-def _hands(arguments: argparse.Namespace, out: Output, there: World, machine: Machine) -> RetireHands:
+def _hands(
+    arguments: argparse.Namespace, out: Output, there: World, machine: Machine, renew: Callable[[], None]
+) -> RetireHands:
     deployment = there.deployment
     farm = deployment.app.farm
     limits = RetireLimits(within=deployment.drain.within, then="cut" if arguments.cut else "fail")
@@ -88,14 +93,8 @@ def _hands(arguments: argparse.Namespace, out: Output, there: World, machine: Ma
         there.controls.clock,
         limits,
         out.say,
+        renew,
     )
-
-
-def _refuse_locked(there: World) -> None:
-    for machine in there.controls.arr:
-        holder = holder_of(machine, there.deployment.app.farm)
-        if holder is not None:
-            raise LockedError(f"{machine.name} is locked by {holder.describe()}", hint="Retire when that run is over.")
 
 
 def _value(item: Item) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from arr_bluegreen.cli.deploy_first import is_first, run_first_deployment
+from arr_bluegreen.cli.deploy_make import preview, with_known_slots, with_new_slot
 from arr_bluegreen.cli.deploy_story import listeners
 from arr_bluegreen.cli.deploy_view import plan_lines, plan_value
 from arr_bluegreen.cli.deploy_world import World, identity, world
@@ -26,7 +28,13 @@ from arr_bluegreen.errors import ExitCode, RefusedError, StalePlanError, UsageEr
 def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """Bring the new version live. Refused (3) while an earlier run of this deployment is unfinished."""
     with world(arguments, out) as there:
+        if there.deployment.app.from_site and is_first(there.deployment, there.controls.arr[0].config.read()):
+            return run_first_deployment(arguments, out, there)
         _refuse_unfinished(there)
+        if arguments.dry_run and (lines := preview(arguments, there)) is not None:
+            out.result({"dry_run": True, "make": lines}, lines)
+            return ExitCode.DONE
+        there = with_new_slot(arguments, out, there)
         plan = plan_run(
             there.deployment,
             there.controls,
@@ -57,6 +65,7 @@ def switch_back(arguments: argparse.Namespace, out: Output) -> ExitCode:
         found = is_unfinished(there.journals)
         if found is not None and (not arguments.run or arguments.run == found[0]):
             return _again(arguments, out, there, found[0], found[1], Run.switch_back)
+        there = with_known_slots(arguments, there)
         plan = plan_switch_back(
             there.deployment, there.controls, live=arguments.live or "", accept_gap=arguments.accept_gap
         )

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from arr_bluegreen.cli.deploy_make import preview, with_known_slots
 from arr_bluegreen.cli.deploy_view import plan_lines, plan_value, run_value, standing
 from arr_bluegreen.cli.deploy_world import World, journals, world
 from arr_bluegreen.cli.output import Output
@@ -22,6 +23,9 @@ from arr_bluegreen.webfarm import certainly_receives
 def check(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """All that a run would refuse, refused now; else what it would do in a line."""
     with world(arguments, out) as there:
+        if (lines := preview(arguments, there)) is not None:
+            out.result({"make": lines}, lines)
+            return ExitCode.DONE
         plan = _plan(arguments, there)
         value = plan_value(plan)
         out.result(
@@ -33,6 +37,9 @@ def check(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def plan(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """The plan, shown and (``--out``) kept."""
     with world(arguments, out) as there:
+        if (lines := preview(arguments, there)) is not None:
+            out.result({"make": lines}, lines)
+            return ExitCode.DONE
         made = _plan(arguments, there)
         if arguments.out:
             try:
@@ -46,6 +53,7 @@ def plan(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """What serves, what is wanted, who holds the lock, where the last run stands, and what to type now."""
     with world(arguments, out) as there:
+        there = with_known_slots(arguments, there)
         now = Now(there.controls, there.deployment)
         record = wanted.newest(stores(there.controls, there.deployment))
         holders = {one.name: lock.holder_of(one, there.deployment.app.farm) for one in there.controls.arr}

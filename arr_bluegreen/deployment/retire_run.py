@@ -44,6 +44,8 @@ class RetireHands:
     clock: Clock
     limits: RetireLimits = field(default_factory=RetireLimits)
     say: Callable[[str], None] = lambda text: None
+    beat: Callable[[], None] = lambda: None
+    """Called while it waits: the lock's lease is renewed."""
 
 
 def perform_retire(plan: RetirePlan, hands: RetireHands) -> None:
@@ -118,6 +120,7 @@ def _finish(instance: Instance, hands: RetireHands) -> None:
         if now - begun >= limits.within.total_seconds():
             _ran_out(instance, count, hands)
             return
+        hands.beat()
         clock.sleep(limits.every.total_seconds())
 
 
@@ -159,6 +162,7 @@ def _workers_gone(instance: Instance, hands: RetireHands) -> None:
             raise WaitRanOutError(
                 f"worker process {pids} of pool '{instance.pool}' does not end", hint="Retire again later."
             )
+        hands.beat()
         hands.clock.sleep(hands.limits.every.total_seconds())
 
 

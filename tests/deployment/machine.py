@@ -33,8 +33,8 @@ def plain_config() -> bytes:
         text = re.sub(rf'\s*<site name="{name}".*?</site>', "", text, flags=re.S)
         text = re.sub(rf'\s*<add name="{name}".*?</add>', "", text, flags=re.S)
         text = re.sub(rf'\s*<location path="{name}".*?</location>', "", text, flags=re.S)
-    text = re.sub(r'\s*<!-- blue serves.*?</webFarm>', "", text, flags=re.S)
-    text = re.sub(r'\s*<!-- Public traffic.*?</rule>', "", text, flags=re.S)
+    text = re.sub(r"\s*<!-- blue serves.*?</webFarm>", "", text, flags=re.S)
+    text = re.sub(r"\s*<!-- Public traffic.*?</rule>", "", text, flags=re.S)
     front = '<location path="Front">\r\n        <system.webServer>\r\n            <httpLogging dontLog="false" />'
     front += "\r\n        </system.webServer>\r\n    </location>"
     if "\r\n" not in text:
@@ -61,9 +61,7 @@ class Scene:
     def __init__(self, config: bytes | None = None, settings: SimulatorSettings | None = None) -> None:
         self.clock = SimulatedClock()
         self.host = SimulatedHost(config or plain_config(), clock=self.clock, settings=settings)
-        self.machine = MemoryMachine(
-            self.host, self.clock, parse=ApplicationHost.parse, edit=_edit, round_trip=0.02
-        )
+        self.machine = MemoryMachine(self.host, self.clock, parse=ApplicationHost.parse, edit=_edit, round_trip=0.02)
         self.content(r"C:\inetpub\front", "1")
         self.host.boot()
         self.clock.sleep(5)

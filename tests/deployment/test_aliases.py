@@ -7,10 +7,19 @@ from pathlib import Path
 import pytest
 
 from arr_bluegreen.control.local_files import LocalFiles
-from arr_bluegreen.deployment.aliases import add_alias, free_loopback, host_alias, is_loopback, our_aliases, remove_alias
+from arr_bluegreen.deployment.aliases import (
+    add_alias,
+    free_loopback,
+    host_alias,
+    is_loopback,
+    our_aliases,
+    remove_alias,
+)
 from arr_bluegreen.errors import DescriptionError, RefusedError, UsageError
 
-FOREIGN = b"# Copyright (c)\r\n127.0.0.1\tlocalhost # arr-bluegreen shop is great\r\n10.0.0.9  db db.example\r\n# gr\xfc\xdfe"
+FOREIGN = (
+    b"# Copyright (c)\r\n127.0.0.1\tlocalhost # arr-bluegreen shop is great\r\n10.0.0.9  db db.example\r\n# gr\xfc\xdfe"
+)
 
 
 def test_the_first_free_loopback_address_is_taken() -> None:
@@ -75,7 +84,9 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
     assert not add_alias(LocalFiles(hosts), "shop", "shop-green")
 
 
-@pytest.mark.parametrize("pair", [("127.0.0.1", "a b"), ("127.0.0.1", "a\n6.6.6.6 bank"), ("not an ip", "a"), ("::1", "a#")])
+@pytest.mark.parametrize(
+    "pair", [("127.0.0.1", "a b"), ("127.0.0.1", "a\n6.6.6.6 bank"), ("not an ip", "a"), ("::1", "a#")]
+)
 def test_what_would_not_read_back_is_never_written(tmp_path: Path, pair: tuple[str, str]) -> None:
     """Line ends, blanks and comment signs in names come from outside."""
     hosts = tmp_path / "hosts"

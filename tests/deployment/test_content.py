@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from arr_bluegreen.apphost.web_config import edit_xml
+from arr_bluegreen.control.interface import FolderDigest
 from arr_bluegreen.control.local_files import LocalFiles
 from arr_bluegreen.deployment.content import ContentWish, Placed, put_content
 from arr_bluegreen.deployment.ownership import read_owned
@@ -17,7 +18,10 @@ from arr_bluegreen.webfarm.setting import FileSettings, XmlSetting
 
 from .words import NOW, MemoryRecords
 
-WEB_CONFIG = '\ufeff<configuration>\r\n  <!-- kept -->\r\n  <appSettings><add key="Slot" value=\'__SLOT__\'/></appSettings>\r\n</configuration>'
+WEB_CONFIG = (
+    "\ufeff<configuration>\r\n  <!-- kept -->\r\n"
+    "  <appSettings><add key=\"Slot\" value='__SLOT__'/></appSettings>\r\n</configuration>"
+)
 
 
 @pytest.fixture
@@ -75,7 +79,7 @@ def test_a_crash_after_the_record_leaves_nothing_unnamed(drop: Path, tmp_path: P
     """The folder is recorded before it is made; the retry makes it where it was recorded."""
 
     class Breaking(LocalFiles):
-        def copy_folder(self, source: str, target: str) -> object:  # type: ignore[override]  # it never returns
+        def copy_folder(self, source: str, target: str) -> FolderDigest:
             raise KeyboardInterrupt
 
     records = MemoryRecords()

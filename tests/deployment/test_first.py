@@ -70,7 +70,7 @@ def test_a_slot_that_is_not_good_is_cleared_away_and_the_site_serves() -> None:
     traffic = scene.traffic()
     wish = first_wish()
     hands = scene.hands(path="/nothing-here", lowest=201, highest=202)
-    with pytest.raises(OldSlotServesError, match="serves as before|not good"):
+    with pytest.raises(OldSlotServesError, match="not good"):
         run_first(wish, hands)
     scene.clock.sleep(3)
     traffic.stop()
@@ -171,9 +171,7 @@ def test_the_rules_go_before_what_would_swallow_the_traffic() -> None:
         conditions=(Condition("{HTTP_HOST}", r"^other\.example$"),),
         action=Action("Rewrite", "http://o/{R:0}"),
     )
-    swallows = Rule(
-        "ARR_x_loadbalance", True, "Wildcard", True, Match("*"), action=Action("Rewrite", "http://x/{R:0}")
-    )
+    swallows = Rule("ARR_x_loadbalance", True, "Wildcard", True, Match("*"), action=Action("Rewrite", "http://x/{R:0}"))
     off = replace(swallows, name="off", enabled=False)
     hosts = ("shop.example",)
     assert rule_position([redirect, others, off, swallows], hosts) == Position(Where.BEFORE, "ARR_x_loadbalance")

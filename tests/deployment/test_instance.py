@@ -133,7 +133,9 @@ def test_an_instance_like_another_repeats_its_applications_and_settings() -> Non
         ),
     )
     as_user = replace(words.pools[1], process_model=ProcessModel("SpecificUser", r"CORP\shop"))
-    words = replace(words, sites=(words.sites[0], blue, words.sites[2]), pools=(words.pools[0], as_user, words.pools[2]))
+    words = replace(
+        words, sites=(words.sites[0], blue, words.sites[2]), pools=(words.pools[0], as_user, words.pools[2])
+    )
     changes = planned(wish(like="shop-blue", copy_identity=True), words)
     made = next(one.site for one in changes if isinstance(one, AddSite))
     pool = next(one.pool for one in changes if isinstance(one, AddPool))
@@ -182,7 +184,9 @@ def test_a_pool_name_that_breaks_a_rule_is_refused_with_it(name: str, rule: str)
         check_pool_name(name)
 
 
-@pytest.mark.parametrize("name", ["a" * 64, "shop.example", "my shop", "Überladen-größe", "o'brien", "shop (blue)", "100%"])
+@pytest.mark.parametrize(
+    "name", ["a" * 64, "shop.example", "my shop", "Überladen-größe", "o'brien", "shop (blue)", "100%"]
+)
 def test_odd_names_that_keep_the_rules_work(name: str) -> None:
     """As pools and as sites."""
     assert check_pool_name(name) == check_site_name(name) == name

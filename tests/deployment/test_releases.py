@@ -1,4 +1,4 @@
-"""Five releases on a machine that had one plain site, under load: none lost, and exactly what retention allows is left."""
+"""Five releases on a machine that had one plain site, under load: none lost, and only what retention allows is left."""
 
 from __future__ import annotations
 
@@ -87,7 +87,12 @@ class Releases:
         deployment = described(self.text.replace("{version}", "0"))
         plan = plan_retire("shop", owned, scene.config, retention, in_service(deployment, scene.controls), named)
         hands = RetireHands(
-            "shop", scene.machine, (scene.machine.farm("shop", ("Front",)),), scene.records, scene.port_records, scene.clock
+            "shop",
+            scene.machine,
+            (scene.machine.farm("shop", ("Front",)),),
+            scene.records,
+            scene.port_records,
+            scene.clock,
         )
         perform_retire(plan, hands)
 
@@ -177,16 +182,15 @@ def test_sites_made_by_octopus_beforehand_are_adopted_and_retired(tmp_path: Path
 
 
 def test_a_crash_anywhere_in_making_and_retiring_leaves_nothing_unnamed(tmp_path: Path) -> None:
-    """Killed after every control call in turn: each site, pool and server is in the records, and the next try completes."""
+    """Killed after every control call in turn: each site, pool and server is recorded; the next try completes."""
     calls, finished = 0, False
     while not finished:
         releases = Releases(tmp_path / str(calls), PER_RELEASE)
         scene = releases.scene
         scene.content(r"C:\apps\shop-2", "2")
-        text = described(PER_RELEASE)
 
-        def work() -> None:
-            ensure_new(text, scene.controls, release="2")
+        def work(releases: Releases = releases) -> None:
+            ensure_new(described(PER_RELEASE), releases.scene.controls, release="2")
             releases_retire(releases, "shop-2")
 
         killed = _killed_at(scene, calls, work)
@@ -237,13 +241,15 @@ def _all_named(scene: Scene) -> None:
 def test_per_release_is_refused_where_a_farm_write_restarts_what_serves(tmp_path: Path) -> None:
     """ASP.NET Core without a working opt-out (arr.md 5.8); --accept-gap says yes."""
     releases = Releases(tmp_path, PER_RELEASE)
-    web_config = "<configuration><system.webServer><aspNetCore processPath='dotnet' /></system.webServer></configuration>"
+    web_config = (
+        "<configuration><system.webServer><aspNetCore processPath='dotnet' /></system.webServer></configuration>"
+    )
     releases.scene.host.files.write_text(r"C:\inetpub\front\web.config", web_config)
     text = described(PER_RELEASE)
     before = releases.scene.host.config.data()
     if not hasattr(releases.scene.machine, "applications"):
         pytest.skip("this machine cannot tell what its applications are")
-    with pytest.raises(RefusedError, match="ASP.NET Core"):
+    with pytest.raises(RefusedError, match=r"ASP\.NET Core"):
         ensure_new(text, releases.scene.controls, release="2")
     assert releases.scene.host.config.data() == before
     assert ensure_new(text, releases.scene.controls, release="2", accept_gap=True).notes

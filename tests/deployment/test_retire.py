@@ -1,4 +1,4 @@
-"""What may be retired, and why the rest stays; carried out so that nothing in flight is lost and nothing is orphaned."""
+"""What may be retired, and why the rest stays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from arr_bluegreen.deployment.ownership import Folder, Instance, Origin, Owned
 from arr_bluegreen.deployment.retire import Remove, RemoveFolder, Retention, Stop, plan_retire
 from arr_bluegreen.errors import NoSuchObject, RefusedError
 from arr_bluegreen.webfarm import ApplicationPool, Server, WebFarm
-from arr_bluegreen.webfarm.change import RemoveLocation, RemovePool, RemoveServer, RemoveSite, SetPool, SetServer, SetSite
+from arr_bluegreen.webfarm.change import (
+    RemoveLocation,
+    RemovePool,
+    RemoveServer,
+    RemoveSite,
+    SetPool,
+    SetServer,
+    SetSite,
+)
 
 from .words import NOW, Words, at, site
 
@@ -118,7 +126,7 @@ def test_one_can_be_named() -> None:
     retention = Retention("shop-4", "shop-3", keep=9)
     assert verbs(words, owned, retention, "127.0.0.5", "shop-1") == {"shop-1": "remove"}
     for name in ("shop-4", "shop-3"):
-        with pytest.raises(RefusedError, match="live|previous"):
+        with pytest.raises(RefusedError, match=r"live|previous"):
             verbs(words, owned, retention, "127.0.0.5", name)
     with pytest.raises(NoSuchObject, match="Front"):
         verbs(words, owned, retention, "127.0.0.5", "Front")

@@ -1,0 +1,154 @@
+"""deploy init --from-site: the description of a first deployment; and its first run: farm, slots, rules are made."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from arr_bluegreen.cli.deploy_make import under_lock
+from arr_bluegreen.cli.deploy_world import World
+from arr_bluegreen.cli.output import Output
+from arr_bluegreen.cli.target import need_run_time
+from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.deployment.aliases import free_loopback
+from arr_bluegreen.deployment.content import join
+from arr_bluegreen.deployment.description import Deployment
+from arr_bluegreen.deployment.first import FirstDeployment, FirstWish, NewSlot, plan_first
+from arr_bluegreen.deployment.first_run import FirstGate, FirstHands, run_first
+from arr_bluegreen.deployment.front_rule import front_rules, public_hosts, rule_names
+from arr_bluegreen.deployment.instance import find_farm, find_site
+from arr_bluegreen.deployment.names import instance_name
+from arr_bluegreen.deployment.ownership import read_owned
+from arr_bluegreen.deployment.ports import MACHINE, PortRange, PortWish, claim_port, next_port
+from arr_bluegreen.deployment.toml_write import to_toml
+from arr_bluegreen.errors import ExitCode, NoSuchObject, RefusedError
+from arr_bluegreen.webfarm import Site
+from arr_bluegreen.webfarm.telling import tell
+
+_HEAD = """# The first run makes farm, slots and rules beside the site named in from_site, which stays as it is.
+# Every later run is an ordinary one. The manual is fixtures/deployment.toml of arr-bluegreen.
+"""
+
+
+def described_from_site(arguments: argparse.Namespace, machine: Machine) -> tuple[str, str]:
+    """The text of a deployment.toml for the site of ``--from-site``, and the farm's name. Two ports are claimed for it.
+
+    Raises ``NoSuchObject`` or ``RefusedError``; nothing but the port record is changed.
+    """
+    configuration = machine.config.read()
+    site = find_site(configuration, arguments.from_site)
+    if site is None:
+        raise NoSuchObject("site", arguments.from_site, tuple(one.name for one in configuration.sites))
+    front_rules("x", site, configuration)  # raises when nothing of it is public
+    app = arguments.farm or _plain(site.name)
+    if find_farm(configuration, app) is not None:
+        raise RefusedError(f"there is a farm '{app}' already", hint="Name another with --farm.")
+    return _HEAD + to_toml(_data(arguments, machine, configuration, site, app)), app
+
+
+def is_first(deployment: Deployment, configuration: Configuration) -> bool:
+    """Whether the first run is still to come: a site is named, and no rule of ours leads to the farm yet."""
+    rules = [one for found in configuration.rule_lists if found.is_global for one in found.rules]
+    return bool(deployment.app.from_site) and not rule_names(deployment.app.farm, rules)
+
+
+def run_first_deployment(arguments: argparse.Namespace, out: Output, there: World) -> ExitCode:
+    """The first run; with --dry-run its plan."""
+    machine = _only(there)
+    need_run_time(machine, "a first deployment")
+    wish = first_wish(there.deployment)
+    if arguments.dry_run:
+        plan = _plan(there, machine, wish)
+        lines = [*plan.explain, "", *(f"would {tell(one)}" for one in (*plan.make, *plan.enable, *plan.switch))]
+        out.result({"dry_run": True, "first": True, **_value(plan)}, lines)
+        return ExitCode.DONE
+    with under_lock(there):
+        plan = run_first(wish, _hands(there, machine, out))
+    name = wish.slots[0].name
+    value = {"outcome": "done", "live": name, "first": True, **_value(plan)}
+    out.result(value, [*plan.explain, f"done: {name} is live; site '{wish.site}' is the front now"])
+    return ExitCode.DONE
+
+
+def first_wish(deployment: Deployment) -> FirstWish:
+    """What the description asks of a first deployment: two slots of one member each."""
+    slots = deployment.slots.slots
+    if len(slots) != 2 or any(len(one.members) != 1 for one in slots):
+        raise RefusedError(
+            "a first deployment makes two slots of one member each", hint="See 'deploy init --from-site'."
+        )
+    made = [
+        NewSlot(one.name, member.site, member.pool, member.address, member.http_port)
+        for one in slots
+        for member in one.members
+    ]
+    return FirstWish(deployment.app.from_site, deployment.app.farm, (made[0], made[1]))
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+def _data(
+    arguments: argparse.Namespace, machine: Machine, configuration: Configuration, site: Site, app: str
+) -> dict[str, Any]:
+    ports = PortRange.parse(arguments.ports)
+    facts = machine.facts()
+    slots: list[dict[str, Any]] = []
+    taken: list[str] = []
+    for name in ("blue", "green"):
+        slot = instance_name("{app}-{slot}", app=app, slot=name)
+        wish = PortWish(f"{app}/{name}", ports, slot)
+        port = claim_port(
+            machine.records(MACHINE),
+            wish,
+            lambda book, wish=wish: next_port(wish, [configuration], facts, book, facts.now),  # type: ignore[misc]  # a default binds the loop's value
+            facts.now,
+        )
+        address = free_loopback(taken)
+        taken.append(address)
+        member = {"address": address, "http_port": port, "site": slot, "pool": slot, "path": _path(site, name)}
+        slots.append({"name": name, "member": [member]})
+    hosts = [one for one in public_hosts(site) if one and not one.startswith("*")]
+    return {
+        "schema": 1,
+        "app": {"name": app, "farm": app, "from_site": site.name, "front": [site.name], "hosts": hosts},
+        "gate": {"version_url": "/", "passes": 3},
+        "slots": {"naming": "pair", "slot": slots},
+    }
+
+
+def _path(site: Site, slot: str) -> str:
+    return join(site.physical_path.rstrip("\\/") + "-slots", slot)
+
+
+def _plain(name: str) -> str:
+    kept = "".join(one if one.isalnum() or one in "-_." else "-" for one in name.casefold()).strip("-.")
+    return kept or "app"
+
+
+def _only(there: World) -> Machine:
+    if len(there.controls.arr) != 1:
+        raise RefusedError("a first deployment is one machine's", hint="Name one machine in --on.")
+    return there.controls.arr[0]
+
+
+def _plan(there: World, machine: Machine, wish: FirstWish) -> FirstDeployment:
+    owned = read_owned(machine.records(wish.farm))
+    return plan_first(wish, machine.config.read(), owned, machine.facts(), there.controls.clock.now())
+
+
+def _hands(there: World, machine: Machine, out: Output) -> FirstHands:
+    warm = there.deployment.warm_up
+    gate = FirstGate(path=there.deployment.gate.version_url, passes=there.deployment.gate.passes, within=warm.within)
+    farm = there.deployment.app.farm
+    return FirstHands(machine, machine.records(farm), machine.records(MACHINE), there.controls.clock, gate, out.say)
+
+
+def _value(plan: FirstDeployment) -> dict[str, Any]:
+    return {
+        "explain": list(plan.explain),
+        "make": [tell(one) for one in plan.make],
+        "enable": [tell(one) for one in plan.enable],
+        "switch": [tell(one) for one in plan.switch],
+        "back": [tell(one) for one in plan.back],
+    }
