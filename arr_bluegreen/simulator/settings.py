@@ -39,7 +39,7 @@ class SimulatorSettings:
     any_change_restarts_asp_net_core: bool = False
     """True: every change of the file restarts ASP.NET Core slots; False: only one of ``webFarms``, and farm members."""
     disallow_rotation: str = "works"
-    """What ``disallowRotationOnConfigChange=true`` does: "works", "ignored" (old module), or "breaks" (503; arr.md 5.8)."""
+    """What ``disallowRotationOnConfigChange=true`` does: "works", "ignored" (old module), "breaks" (503, arr.md 5.8)"""
     aspnetcore_restart_answers_503: bool = False
     """True: an ASP.NET Core slot answers 503 while it restarts; False: requests wait until it is up again."""
     site_change_recycles_pool: bool = True
@@ -60,6 +60,11 @@ class SimulatorSettings:
     """Names of the sites whose pools run ARR for public traffic, with commas; "" = every site but slots."""
     reserved_ports: str = ""
     """Port ranges Windows keeps, such as "50000-50059,5357-5357"."""
+    powershell_start_seconds: float = 0.05
+    """What starting powershell.exe takes; on real servers 0.3 s to 1 s and more (winrm.md 1)."""
+    appcmd_start_seconds: float = 0.0
+    appcmd_language: str = "en"
+    """"de" or "ru": appcmd's messages are localised, its envelopes are not (arr.md 4.4)."""
     poll_seconds: float = 0.1
     """How often the file on disk is looked at for foreign edits."""
 
