@@ -50,13 +50,14 @@ def run_appcmd(
     try:
         command = parse_command(arguments)
         _may_read(machine)
+        machine.config.poll()
+        _whole(machine)
         run = Run(machine, faults or Faults(), command)
         exit_code = _DO[command.verb](run)
     except AppcmdError as error:
         failed, exit_code = error.text(), error.exit_code
     except ConfigurationError as error:
-        place = r"\\?\C:\Windows\system32\inetsrv\config\applicationhost.config"
-        broken = configuration_error(f"{error}\n", 1168, place)
+        broken = configuration_error(f"{error}\n", 1168, _PLACE)
         failed, exit_code = broken.text(), broken.exit_code
     text = ("".join(run.lines) if run else "") + failed
     for english, other in _LANGUAGES.get(language, {}).items():
@@ -165,6 +166,15 @@ def _may_read(machine: Machine) -> None:
     if not machine.settings.elevated:
         text = "Cannot read configuration file due to insufficient permissions\n"
         raise configuration_error(text, 5, "redirection.config")
+
+
+_PLACE = r"\\?\C:\Windows\system32\inetsrv\config\applicationhost.config"
+
+
+def _whole(machine: Machine) -> None:
+    """A file that somebody broke cannot even be read (arr.md 4.4)."""
+    if machine.config.broken:
+        raise configuration_error(f"{machine.config.broken}\n", 1168, _PLACE)
 
 
 _LANGUAGES = {

@@ -53,6 +53,15 @@ def as_script_error(error: Exception) -> ScriptError:
 
 
 def open_manager(machine: Machine) -> None:
+    """ServerManager reading the configuration: also not when somebody broke the file."""
+    may_open(machine)
+    machine.config.poll()
+    if machine.config.broken:
+        text = f"Filename: \\\\?\\{CONFIG_PATH}\r\nError: {machine.config.broken}\r\n"
+        raise ScriptError(text, COM, 0x8007000D)
+
+
+def may_open(machine: Machine) -> None:
     """ServerManager: missing without IIS, denied without elevation (arr.md 4.4; winrm.md 1, filtered token)."""
     if not machine.settings.iis_version:
         dll = r"C:\Windows\System32\inetsrv\Microsoft.Web.Administration.dll"
@@ -60,7 +69,6 @@ def open_manager(machine: Machine) -> None:
     if not machine.settings.elevated:
         text = "Cannot read configuration file due to insufficient permissions"
         raise ScriptError(f"Filename: redirection.config\r\nError: {text}\r\n", DENIED, 0x80070005)
-    machine.config.poll()
 
 
 def needs_arr(machine: Machine) -> None:

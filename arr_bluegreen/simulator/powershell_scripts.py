@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 from arr_bluegreen.control.interface import ProbeAnswer, ProbeRequest
 from arr_bluegreen.errors import NoSuchObject
 from arr_bluegreen.simulator.faults import Faults, What
-from arr_bluegreen.simulator.powershell_errors import COM, CONFIG_PATH, DENIED, FILE_LOAD, ScriptError, open_manager
+from arr_bluegreen.simulator.powershell_errors import (
+    COM,
+    CONFIG_PATH,
+    DENIED,
+    FILE_LOAD,
+    ScriptError,
+    may_open,
+    open_manager,
+)
 from arr_bluegreen.simulator.powershell_runtime import RUN_TIME_SCRIPTS, worker_reply
 from arr_bluegreen.webfarm import PoolStatus, RunState
 
@@ -27,12 +36,15 @@ Script = Callable[["Machine", Request, Faults], Awaitable[Reply]]
 
 
 async def _read_config(machine: Machine, request: Request, faults: Faults) -> Reply:
-    open_manager(machine)
-    digest = machine.config.digest
+    """The bytes are read from the file, so that one that is broken is told as it is."""
+    may_open(machine)
+    plain = machine.config.store.load()
+    digest = hashlib.sha256(plain).hexdigest()
     if digest == request.get("unless"):
         return {"digest": digest, "unchanged": True}
-    data = base64.b64encode(gzip.compress(machine.config.data(), 1)).decode()
-    return {"digest": digest, "data": data, "path": CONFIG_PATH}
+    folder = machine.settings.redirected_to.rstrip("\\")
+    path = f"{folder}\\applicationHost.config" if folder else CONFIG_PATH
+    return {"digest": digest, "data": base64.b64encode(gzip.compress(plain, 1)).decode(), "path": path}
 
 
 async def _commit(machine: Machine, request: Request, faults: Faults) -> Reply:

@@ -48,15 +48,12 @@ class Machine(Protocol):
 class Programs:
     """The programs of one machine. Calling it is the ``FindProgram`` of the WinRM service.
 
-    ``powershell_start`` and ``appcmd_start`` are seconds a start takes (on Windows 0.3 s to 1 s and more, winrm.md 1);
-    ``language`` other than "en" localises appcmd's messages, whose envelope stays (arr.md 4.4).
+    ``powershell_start`` is the seconds a start takes, if not as the machine's settings say.
     """
 
     machine: Machine
     faults: Faults = field(default_factory=Faults)
-    powershell_start: float = 0.05
-    appcmd_start: float = 0.0
-    language: str = "en"
+    powershell_start: float | None = None
 
     def __call__(self, line: str, skip_cmd_shell: bool) -> Program:
         """The program; with ``skip_cmd_shell`` a name that is no full path is a SOAP fault (CreateProcess)."""
@@ -65,10 +62,10 @@ class Programs:
         except CmdRefused as refused:
             return _saying(refused.text)
         name = arguments[0].casefold()
-        if name == APPCMD:
+        if name == APPCMD and self.machine.settings.iis_version:
             return self._appcmd(arguments[1:])
         if name == POWERSHELL or (not skip_cmd_shell and name in ("powershell", "powershell.exe")):
-            return powershell_program(self.machine, self.faults, arguments[1:], self.powershell_start)
+            return powershell_program(self.machine, self.faults, arguments[1:], self._powershell_seconds())
         if skip_cmd_shell:
             raise SoapFault(2, "w:InternalError", "The system cannot find the file specified.", "Receiver")
         return self._trivial(name, arguments)
@@ -77,12 +74,17 @@ class Programs:
 
     def _appcmd(self, arguments: list[str]) -> Program:
         async def program(process: Process) -> int:
-            await asyncio.sleep(self.appcmd_start)
-            answer = run_appcmd(self.machine, arguments, self.faults, self.language)
+            settings = self.machine.settings
+            await asyncio.sleep(settings.appcmd_start_seconds)
+            answer = run_appcmd(self.machine, arguments, self.faults, settings.appcmd_language)
             process.say(answer.text.replace("\n", "\r\n"))
             return answer.exit_code
 
         return program
+
+    def _powershell_seconds(self) -> float:
+        given = self.powershell_start
+        return self.machine.settings.powershell_start_seconds if given is None else given
 
     def _trivial(self, name: str, arguments: list[str]) -> Program:
         """What people type to see whether a shell works."""
@@ -96,6 +98,8 @@ class Programs:
         word = ntpath.basename(name).removesuffix(".exe")
         if word in known and name in (word, f"{word}.exe", rf"c:\windows\system32\{word}.exe"):
             return _saying(known[word] + "\r\n", "stdout", 0)
+        if ":" in name or "\\" in name:
+            return _saying("The system cannot find the path specified.\r\n")
         return _saying(
             f"'{arguments[0]}' is not recognized as an internal or external command,\r\n"
             "operable program or batch file.\r\n"

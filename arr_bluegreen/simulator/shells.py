@@ -16,6 +16,8 @@ from arr_bluegreen.simulator.wsman_messages import QUOTA_OPERATIONS, QUOTA_SHELL
 Program = Callable[["Process"], Awaitable[int]]
 KILLED = 1
 """The exit code of a program that was ended from outside (what ``taskkill`` leaves; a choice of ours)."""
+FAILED = 255
+"""The exit code of a program that this simulator could not play to its end: a bug of ours."""
 
 
 class Process:
@@ -83,7 +85,11 @@ class Process:
 
     async def _run(self, program: Program) -> None:
         await asyncio.sleep(0)
-        code = await program(self)
+        try:
+            code = await program(self)
+        except Exception as error:  # a fault of ours must not leave a client waiting for ever
+            self.say(f"the simulated program failed: {error!r}\r\n", "stderr")
+            code = FAILED
         if self.exit_code is None:
             self._end(code)
 

@@ -296,6 +296,13 @@ def test_without_elevation_nothing_is_even_read(host: SimulatedHost, appcmd: Say
     assert "insufficient permissions" in answer.text
 
 
+def test_a_file_somebody_broke_is_neither_read_nor_written_over(host: SimulatedHost, appcmd: Say) -> None:
+    host.config.store.save(CONFIG[:-20])
+    answer = appcmd("set config -section:webFarms /[name='shop'].enabled:False")
+    assert answer.text.startswith("ERROR ( message:Configuration error\nFilename: \\\\?\\C:")
+    assert (answer.exit_code, host.config.store.load()) == (1168, CONFIG[:-20])
+
+
 def test_without_arr_its_section_is_not_declared(host: SimulatedHost, appcmd: Say) -> None:
     host.settings.arr_installed = False
     answer = appcmd("list config -section:webFarms")

@@ -256,6 +256,16 @@ def test_no_arr_and_no_iis_have_names_of_their_own(machine: Simulated, script: S
     assert script.reply("machine", ports=True)["iis_version"] is None
 
 
+def test_a_broken_file_is_told_as_it_is_and_nothing_writes_over_it(machine: Simulated, script: Script) -> None:
+    broken = CONFIG.read_bytes()[:-20]
+    machine.served.call(lambda: machine.host.config.store.save(broken))
+    data = gzip.decompress(base64.b64decode(script.reply("read_config", unless=None)["data"]))
+    assert data == broken
+    for name, request in (("status", {**SHOP, "front": []}), ("commit", {"edits": [edit("shop", "false")]})):
+        assert script.error(name, **request)["hresult"] == "0x8007000D"
+    assert machine.host.config.store.load() == broken
+
+
 def test_constrained_language_and_32_bit_are_told_at_once(machine: Simulated) -> None:
     machine.host.settings.is_64_bit = False
     one = Script(machine.served.protocol())
@@ -299,6 +309,18 @@ def test_cmd_runs_trivial_programs_and_knows_no_others(machine: Simulated) -> No
     listed = session.run_cmd(r"%windir%\System32\inetsrv\appcmd.exe", ["list", "site", "Front"])
     assert listed.std_out.startswith(b'SITE "Front" (id:1,bindings:')
     assert listed.std_out.endswith(b")\r\n")
+    machine.host.settings.iis_version = ""
+    missing = session.run_cmd(r"%windir%\System32\inetsrv\appcmd.exe", ["list", "site"])
+    assert (missing.std_err, missing.status_code) == (b"The system cannot find the path specified.\r\n", 1)
+
+
+def test_a_full_path_that_is_not_there_is_a_fault_without_cmd(machine: Simulated) -> None:
+    protocol = machine.served.protocol()
+    shell = protocol.open_shell()
+    with pytest.raises(winrm.exceptions.WSManFaultError) as caught:
+        protocol.run_command(shell, "hostname", skip_cmd_shell=True)
+    assert caught.value.wsman_fault_code == 2
+    protocol.close_shell(shell)
 
 
 def test_a_script_process_ends_with_its_input(machine: Simulated) -> None:

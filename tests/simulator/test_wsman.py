@@ -82,7 +82,9 @@ def run(host: Served, protocol: winrm.protocol.Protocol, command: str, shell: st
 
 
 def test_session_run_cmd_gets_both_streams_and_the_exit_code(host: Served) -> None:
-    session = winrm.Session(f"http://127.0.0.1:{host.port}/wsman", auth=(USER, PASSWORD), proxy=None)
+    session = winrm.Session(
+        f"http://127.0.0.1:{host.port}/wsman", auth=(USER, PASSWORD), proxy=None, ca_trust_path=None
+    )
     answer = session.run_cmd("echo", ["hello", "<world> & 'you'"])
     assert (answer.std_out, answer.std_err, answer.status_code) == (
         b"echo hello <world> & 'you' skip=False",
