@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from arr_bluegreen.apphost.web_config import edit_xml
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.target import settings_of, target_of
 from arr_bluegreen.control.clock import SystemClock
@@ -42,7 +43,7 @@ def world(arguments: argparse.Namespace, out: Output) -> Iterator[World]:
         stack.callback(_close, arr)
         others = _others(arguments, out, deployment, arr)
         stack.callback(_close, tuple(others.values()))
-        yield World(deployment, Controls(arr, SystemClock(), LocalCommands(), others), journals(arguments, deployment))
+        yield World(deployment, Controls(arr, SystemClock(), LocalCommands(), others, edit_xml), journals(arguments, deployment))
 
 
 def journals(arguments: argparse.Namespace, deployment: Deployment) -> Journals:

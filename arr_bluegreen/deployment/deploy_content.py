@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arr_bluegreen.deployment.content import ContentWish, put_content
 from arr_bluegreen.deployment.description import Content, Member, Slot
 from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.tokens import replace_tokens
 from arr_bluegreen.errors import RefusedError
 from arr_bluegreen.webfarm.change import ConfigChange, SetVirtualDirectory, settings
+from arr_bluegreen.webfarm.setting import FileSettings
 
 
 @dataclass(frozen=True)
 class DeployContent:
-    """The content is in each member's folder, whole. A new folder is made for each release and the idle site pointed to it."""
+    """The content is in each member's folder, whole. Each release gets a new folder; the idle site points to it."""
 
     slot: Slot
     how: Content
@@ -23,10 +25,10 @@ class DeployContent:
     phase: str = "deploy"
 
     def title(self) -> str:
-        return f"Put {self.how.source} in {self.slot.name}"
+        return f"Put {self.how.source or 'the settings'} in {self.slot.name}"
 
     def explain(self) -> Sequence[str]:
-        return (f"{self.how.source} in {', '.join(one.path for one in self.slot.members)}.",)
+        return (f"{self.how.source or 'The settings of the slot'} in {', '.join(one.path for one in self.slot.members)}.",)
 
     def commits(self) -> Sequence[ConfigChange]:
         return ()
@@ -48,19 +50,39 @@ class DeployContent:
 
     def _put(self, hands: Hands, member: Member) -> None:
         machine = hands.controls.machine(member.machine)
-        local = Path(hands.deployment.folder) / self.how.source
-        upload = local.is_file()
+        release = hands.roles.version or hands.identity.run
+        source = self.how.source.replace("{version}", release)
+        local = Path(hands.deployment.folder) / source
+        upload = bool(source) and local.is_file()
         wish = ContentWish(
             slot=self.slot.name,
-            release=hands.roles.version or hands.identity.run,
+            release=release,
             base=member.path,
-            source=str(local) if upload else self.how.source,
+            source=str(local) if upload else source,
             upload=upload,
             run=hands.identity.run,
+            settings=tuple(self._settings(one, hands, member, release) for one in self.how.settings),
         )
         hands.forget()
-        placed = put_content(wish, machine.files, machine.records(hands.deployment.app.farm), hands.machine_now())
+        records, now = machine.records(hands.deployment.app.farm), hands.machine_now()
+        placed = put_content(wish, machine.files, records, now, hands.controls.edit_xml)
         site = next((one for one in machine.config.read().sites if one.name.casefold() == member.site.casefold()), None)
         if site is not None and site.physical_path.casefold() != placed.path.casefold():
             change = SetVirtualDirectory(site.name, "/", "/", settings({"physical_path": placed.path}))
             machine.config.apply((change,))
+
+    def _settings(self, one: FileSettings, hands: Hands, member: Member, release: str) -> FileSettings:
+        values = {
+            "{app}": hands.deployment.app.name,
+            "{slot}": self.slot.name,
+            "{release}": release,
+            "{address}": member.address,
+            "{port}": str(member.http_port),
+        }
+
+        def filled(text: str) -> str:
+            return replace_tokens(text, [pair for pair in values.items() if pair[0] in text], where="content.settings")
+
+        tokens = tuple((token, filled(value)) for token, value in one.tokens)
+        xml = tuple(replace(x, value=None if x.value is None else filled(x.value)) for x in one.xml)
+        return FileSettings(one.file, tokens, xml)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
+from arr_bluegreen.webfarm.setting import FileSettings
+
 By = Literal["state", "health-file", "enabled", "rule", "weights"]
 DurableBy = Literal["auto", "enabled", "health-file", "reconcile"]
 Writes = Literal["when-safe", "always", "never"]
@@ -74,10 +76,15 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """``[content]``: what is put in the idle slot; an empty source: nothing, it is put there by others."""
+    """``[content]``: what is put in the idle slot; an empty source: nothing, it is put there by others.
+
+    ``{version}`` in the source is the release. ``settings`` are made in each slot's files; their values may hold
+    ``{app}``, ``{slot}``, ``{release}``, ``{address}`` and ``{port}``.
+    """
 
     source: str = ""
     version: str = ""
+    settings: tuple[FileSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

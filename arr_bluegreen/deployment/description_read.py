@@ -27,6 +27,7 @@ from arr_bluegreen.deployment.description import (
 )
 from arr_bluegreen.deployment.toml_table import Table, nearest, parse_duration
 from arr_bluegreen.errors import DescriptionError
+from arr_bluegreen.webfarm.setting import FileSettings, XmlSetting
 
 PHASES = ("deploy", "gate", "enable", "switch", "drain", "bake", "durable")
 HOOK_MOMENTS = (*(f"{side}_{phase}" for phase in PHASES for side in ("before", "after")), "on_failure", "smoke_test")
@@ -140,7 +141,23 @@ def _member(table: Table) -> Member:
 
 
 def _content(table: Table) -> Content:
-    found = Content(table.text("source", ""), table.text("version", ""))
+    files = tuple(_file_settings(row) for row in table.tables("settings"))
+    found = Content(table.text("source", ""), table.text("version", ""), files)
+    table.finish()
+    return found
+
+
+def _file_settings(table: Table) -> FileSettings:
+    tokens = table.table("tokens")
+    pairs = tuple((key, tokens.text(key)) for key in tokens.keys)
+    found = FileSettings(table.text("file", "web.config"), pairs, tuple(_xml(row) for row in table.tables("xml")))
+    table.finish()
+    return found
+
+
+def _xml(table: Table) -> XmlSetting:
+    value = None if table.flag("remove", False) else table.text("value")
+    found = XmlSetting(table.text("path"), table.text("attribute", "value"), value)
     table.finish()
     return found
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from arr_bluegreen.control.interface import Clock, CommandRunner, Configuration, FarmControl, Machine, RecordStore
 from arr_bluegreen.deployment import wanted
 from arr_bluegreen.deployment.description import Deployment, Member, Slot
+from arr_bluegreen.deployment.tokens import EditXml
 from arr_bluegreen.errors import NoSuchObject, RefusedError
 from arr_bluegreen.webfarm import (
     FarmStatus,
@@ -22,12 +23,13 @@ from arr_bluegreen.webfarm import (
 
 @dataclass(frozen=True)
 class Controls:
-    """All hands of one run: the ARR machines, the machines of members that lie elsewhere, time, and hooks."""
+    """All hands of one run: the ARR machines, the machines of members that lie elsewhere, time, hooks, XML settings."""
 
     arr: tuple[Machine, ...]
     clock: Clock
     commands: CommandRunner
     others: Mapping[str, Machine] = field(default_factory=dict)
+    edit_xml: EditXml | None = None
 
     def machine(self, name: str) -> Machine:
         """The machine a member names; "" is the first ARR machine. Raises ``NoSuchObject``."""

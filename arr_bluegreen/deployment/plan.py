@@ -113,7 +113,7 @@ def _prepare(deployment: Deployment, roles: Roles) -> tuple[Step, ...]:
         steps.append(Want(roles.old, new, begins=False, name="want-old", phase="deploy"))
     if by != "rule":
         steps.append(Fence(new))
-    if deployment.content.source and not roles.quick:
+    if (deployment.content.source or deployment.content.settings) and not roles.quick:
         steps.append(DeployContent(new, deployment.content))
     steps.append(StartSlot(new))
     if not roles.quick:
