@@ -22,7 +22,7 @@ After = Callable[[Machine], Sequence[str]]
 
 
 def carry_out(arguments: argparse.Namespace, out: Output, decide: Decide, after: After | None = None) -> ExitCode:
-    """Decide and apply on each machine of ``--on`` (with --dry-run: show). ``after`` adds lines on what is then seen.
+    """Decide for every machine of ``--on``, then apply on each (with --dry-run: show). ``after`` adds lines.
 
     Result: ``{"changed", "dry_run", "machines": [{"machine", "changed", "commits", "changes", "diff", "digest"}]}``.
     """
@@ -31,7 +31,11 @@ def carry_out(arguments: argparse.Namespace, out: Output, decide: Decide, after:
     with machines(arguments, out) as found:
         for machine in found:
             warn_of_redirection(machine, out)
-            result = _preview(machine, decide) if arguments.dry_run else _apply(machine, decide)
+        # of several machines every one may refuse before the first is changed; a lone one is judged as it is changed
+        alone = len(found) == 1 and not arguments.dry_run
+        decided = [() if alone else decide(machine.config.read(), machine) for machine in found]
+        for machine, changes in zip(found, decided, strict=True):
+            result = _preview(machine, changes) if arguments.dry_run else _apply(machine, changes, decide)
             results.append(result)
             prefix = f"{machine.name}: " if len(found) > 1 else ""
             lines += [prefix + line for line in _told(result, arguments.dry_run)]
@@ -53,10 +57,8 @@ def warn_of_redirection(machine: Machine, out: Output) -> None:
 # -- private -------------------------------------------------------------------------------------------
 
 
-def _apply(machine: Machine, decide: Decide) -> dict[str, Any]:
+def _apply(machine: Machine, changes: Sequence[ConfigChange], decide: Decide) -> dict[str, Any]:
     from arr_bluegreen.control.filemachine import FileMachine
-
-    changes: Sequence[ConfigChange] = ()
 
     def decided(configuration: Configuration) -> Sequence[ConfigChange]:
         nonlocal changes
@@ -65,17 +67,17 @@ def _apply(machine: Machine, decide: Decide) -> dict[str, Any]:
 
     if isinstance(machine, FileMachine):
         commit = machine.config.change(decided)
-    else:
+    elif not changes:
         commit = machine.config.apply(decided(machine.config.read()))
+    else:
+        commit = machine.config.apply(changes)
     done = changes if commit.commits else ()
     return _result(machine, changed=commit.commits > 0, commits=commit.commits, changes=done, digest=commit.digest)
 
 
-def _preview(machine: Machine, decide: Decide) -> dict[str, Any]:
+def _preview(machine: Machine, changes: Sequence[ConfigChange]) -> dict[str, Any]:
     from arr_bluegreen.control.filemachine import FileMachine
 
-    configuration = machine.config.read()
-    changes = decide(configuration, machine)
     if isinstance(machine, FileMachine):
         diff = machine.config.preview(changes)
         return _result(machine, changed=bool(diff), changes=changes if diff else (), diff=diff)

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 from arr_bluegreen.cli.changing import carry_out
@@ -218,8 +219,8 @@ def _reconcile(arguments: argparse.Namespace, out: Output) -> ExitCode:
         for machine in found:
             need_run_time(machine, "reconcile")
         try:
-            from arr_bluegreen.cli import reconciling  # type: ignore[attr-defined,unused-ignore]  # made with deployment
-        except ImportError as error:
+            reconciling = import_module("arr_bluegreen.cli.reconciling")
+        except ModuleNotFoundError as error:
             raise RefusedError(
                 "this version cannot reconcile yet", hint="Use 'server available' and 'deploy'."
             ) from error

@@ -13,7 +13,8 @@ def tell(change: c.ConfigChange) -> str:
     """``server shop/10.0.0.1: enabled = false``, and its like for every kind of change."""
     match change:
         case c.AddFarm(farm):
-            return f"farm {farm.name}: add, with {len(farm.servers)} servers"
+            names = ", ".join(one.address for one in farm.servers)
+            return f"farm {farm.name}: add, with {names or 'no servers'}"
         case c.RemoveFarm(name):
             return f"farm {name}: remove, with its servers"
         case c.SetFarm(name, settings):
