@@ -23,7 +23,8 @@ def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
         match paused.otherwise:
             case "return":
                 way = BACK if hands.memory.get("switch_begun") else CLEAR
-                return hands.note("way", {"to": way, "why": "no approval came in time"})
+                hands.note("way", {"to": way, "why": "no approval came in time"})
+                return
             case "go-on":
                 pass
             case _:
@@ -32,7 +33,7 @@ def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
                     hint="'deploy switch-back' or 'deploy abort' ends the run.",
                 )
     hands.note(f"approved:{paused.step}", True)
-    return hands.note(f"passed:{paused.step}", True)
+    hands.note(f"passed:{paused.step}", True)
 
 
 # -- private -------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Requests to a slot's members, made on their machine, as ARR will send them: the member's address, the Host header it gets."""
+"""Requests to a slot's members, made on their own machine, with the Host header that ARR will send."""
 
 from __future__ import annotations
 

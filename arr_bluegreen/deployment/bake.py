@@ -1,4 +1,4 @@
-"""The bake: for a set time after the switch the new slot is judged. Pass, fail, error, or inconclusive: unknown holds."""
+"""The bake: for a set time after the switch the new slot is judged: pass, fail, error or inconclusive."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class BakeNew:
 
     def explain(self) -> Sequence[str]:
         back = "the old slot, still warm, is made live again" if self.how.on_fail == "return" else "the run stops there"
-        return (f"Requests through the front for {self.how.time.total_seconds():g} s; {self.how.failures} bad ones in a "
+        return (f"Asked through the front for {self.how.time.total_seconds():g} s; {self.how.failures} bad ones in a "
                 f"row fail it, and {back}. What cannot be judged holds: it neither goes on nor back.",)  # fmt: skip
 
     def commits(self) -> Sequence[ConfigChange]:
@@ -110,7 +110,7 @@ class BakeNew:
 
 @dataclass(frozen=True)
 class Settle:
-    """The wanted record says when its slot was last seen in service: what ``reconcile`` compares ARR's restarts with."""
+    """The wanted record says when its slot was last seen in service: ``reconcile`` compares with it."""
 
     slot: Slot
     name: str = "settle"
@@ -132,8 +132,11 @@ class Settle:
         from arr_bluegreen.deployment import wanted
         from arr_bluegreen.deployment.now import stores
 
+        asserted = hands.machine_now()  # before the look: a restart after it must count as later
+        hands.look()
+        hands.reassert()
         for store in stores(hands.controls, hands.deployment):
             there = wanted.read(store)
             if there is not None and there.slot == self.slot.name:
-                store.write(wanted.RECORD, wanted.to_text(replace(there, asserted=hands.machine_now())))
+                store.write(wanted.RECORD, wanted.to_text(replace(there, asserted=asserted)))
         hands.note("settled", True)

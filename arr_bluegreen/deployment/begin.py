@@ -32,7 +32,7 @@ def new_run_id(now: datetime) -> str:
 def plan_run(
     deployment: Deployment, controls: Controls, *, live: str = "", version: str = "", accept_gap: bool = False
 ) -> Plan:
-    """The plan that makes the idle slot live. Everything that can be refused is refused here, before anything is touched."""
+    """The plan that makes the idle slot live. All that can be refused is refused here, untouched."""
     _refuse_incapable(controls)
     version = version or deployment.content.version
     if asks_version(deployment.gate) and not version:
@@ -88,7 +88,7 @@ def _gaps(deployment: Deployment, durable: str) -> tuple[str, ...]:
     switch = {
         "state": "switch by state: none known; run-time state is lost when ARR's worker process restarts, so this run "
         "sets it again while it lives",
-        "health-file": "switch by health file: ARR's probe decides, so the switch takes its interval (down: times retries)",
+        "health-file": "switch by health file: ARR's probe decides, so it takes its interval (down: times retries)",
         "enabled": "switch by enabled: one write at the switch",
         "rule": "switch by rule: one write at the switch",
         "weights": "switch by weights: one write per stage",

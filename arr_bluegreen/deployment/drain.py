@@ -93,7 +93,7 @@ class DrainOld:
     # -- private -------------------------------------------------------------------------------------------------
 
     def _keep_sessions(self, hands: Hands) -> None:
-        """With cookie affinity a drained server goes on getting its sessions' requests (arr.md 5.4): until the deadline."""
+        """With cookie affinity a drained server goes on getting its sessions' requests (arr.md 5.4): till then."""
         limit = self.how.sessions_within.total_seconds()
         while (left := limit - _since(hands)) > 0:
             hands.reassert()

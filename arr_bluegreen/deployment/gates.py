@@ -1,4 +1,4 @@
-"""The two gates: the slot's own answers prove the new version; then ARR's own eyes see it healthy, on every ARR machine."""
+"""The two gates: the slot's own answers prove the new version; then ARR's own eyes see it, on every ARR machine."""
 
 from __future__ import annotations
 

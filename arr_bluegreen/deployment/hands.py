@@ -89,7 +89,7 @@ class Hands:
     # -- run time ------------------------------------------------------------------------------------------------
 
     def set_state(self, slot: Slot, state: NewState) -> None:
-        """The state for every server of the slot on every ARR machine, where it reads otherwise; kept up from now on."""
+        """The state for every server of the slot on every ARR machine, where it reads otherwise; kept up from now."""
         hold = dict(self.memory.get("hold", {}))
         self.note("hold", {**hold, slot.name: state.value})
         now = self.now()
@@ -111,7 +111,7 @@ class Hands:
         self.set_state(slot, state)
 
     def reassert(self) -> bool:
-        """The states this run has set, set again where they are lost (ARR's worker restarted: arr.md 5.6). Whether any was.
+        """The states this run has set, set again where ARR's restart lost them (arr.md 5.6). Whether any was.
 
         First what shall be in service, then what shall not, and that only above the floor.
         """

@@ -30,9 +30,7 @@ class RunHook:
 
     def explain(self) -> Sequence[str]:
         counts = "its failure does not count" if self.hook.ignore_failure else "its failure stops the run"
-        return (
-            f"{' '.join(self.hook.command)} on this machine, at most {self.hook.timeout.total_seconds():g} s; {counts}.",
-        )
+        return (f"{' '.join(self.hook.command)} here, at most {self.hook.timeout.total_seconds():g} s; {counts}.",)
 
     def commits(self) -> Sequence[ConfigChange]:
         return ()

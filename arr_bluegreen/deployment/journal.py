@@ -102,7 +102,6 @@ class Journals:
                 return run, events
         return None
 
-
     def is_over(self, run: str) -> bool:
         """Whether the run is known here and has come to its end."""
         return is_over(self.of(run).read())

@@ -1,4 +1,4 @@
-"""What a run remembers over a crash: the facts noted in its journal, kept apart for the way forward and the way back."""
+"""What a run remembers over a crash: the facts noted in its journal, apart for the way forward and the way back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rewrite rule that chooses the farm (``[switch] by = "rule"``): which farm it names, and the change that names another."""
+"""The rewrite rule that chooses the farm (``[switch] by = "rule"``): which one it names, the change to another."""
 
 from __future__ import annotations
 

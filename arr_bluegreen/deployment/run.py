@@ -1,7 +1,7 @@
 """A run: the lock taken, the plan carried out step by step with its intent journaled first, and an end that is told.
 
-Resuming replays the journal and looks again: a step is done only if it holds now. Going back is a plan made from what is
-seen. A lost reply is "unknown": look, then decide.
+Resuming replays the journal and looks again: a step is done only if it holds now. Going back is a plan made
+from what is seen. A lost reply is "unknown": look, then decide.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from arr_bluegreen.deployment.step import Step
 from arr_bluegreen.errors import (
     ArrBlueGreenError,
     ExitCode,
+    FloorError,
     RemoteError,
     UnfinishedError,
     UnreachableError,
@@ -94,7 +95,7 @@ class Run:
         )
 
     def start(self, plan: Plan, check: Callable[[], None] = lambda: None) -> RunEnded:
-        """Carry out a plan. ``check`` is called under the lock, before anything is journaled; what it raises is raised."""
+        """Carry out a plan. ``check`` is called under the lock, before anything is journaled."""
         self._lock()
         try:
             check()
@@ -150,7 +151,7 @@ class Run:
         )
 
     def _go(self) -> RunEnded:
-        """To the end, whatever the end is. Only what is no error of ours passes through (a kill leaves all as it is)."""
+        """To the end, whatever the end is. Only what is no error of ours passes through."""
         try:
             ended = self._ways()
         except KeyboardInterrupt:
@@ -168,6 +169,13 @@ class Run:
             except GateFailed as error:
                 self._turn_or_raise(error)
                 continue
+            except (
+                FloorError
+            ) as error:  # on the way forward: the new slot fell out of service; the old one still serves
+                if self._memory.way != FORWARD or not self._memory.get("switch_begun"):
+                    raise
+                self._turn_or_raise(error)
+                continue
             if paused is not None:
                 return paused
             return self._over()
@@ -183,7 +191,7 @@ class Run:
             case _:
                 return forward_steps(self.deployment, self.roles, self.durable)
 
-    def _turn_or_raise(self, error: GateFailed) -> None:
+    def _turn_or_raise(self, error: ArrBlueGreenError) -> None:
         """A slot that fails its gate before the switch is cleared; after it, the old slot is made live again."""
         if self._memory.way != FORWARD:
             raise UnfinishedError(str(error), hint="Neither slot is proven now. See 'deploy status'.") from error

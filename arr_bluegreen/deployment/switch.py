@@ -63,7 +63,7 @@ class BringIn:
             raise GateFailed(f"'{self.slot.name}' did not come in service: {error}") from error
 
     def _test_up(self, hands: Hands) -> None:
-        """ARR's own test must see the file now: "healthy" alone may be what ARR assumes until it probes (arr.md 5.6)."""
+        """ARR itself must see the file now: "healthy" may be what it assumes until it probes (arr.md 5.6)."""
         for machine, status in zip(hands.controls.arr, hands.now().of(self.slot), strict=True):
             check, control = status.farm.health_check, farm_control(machine, hands.deployment, self.slot)
             for address in self.slot.addresses:
@@ -91,7 +91,7 @@ class TakeOut:
 
     def explain(self) -> Sequence[str]:
         if self.how.by == "health-file":
-            return (f"The health file of {self.slot.name} says '{self.how.down}'; wait until every ARR machine has seen "
+            return (f"The health file of {self.slot.name} says '{self.how.down}'; every ARR machine must see "
                     "it (retries and interval of the farm's health check).",)  # fmt: skip
         state = self._state().value
         return (f"SetState {state} on {', '.join(self.slot.addresses)}, on every ARR machine, above the floor.",)

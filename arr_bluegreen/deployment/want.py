@@ -61,4 +61,5 @@ class Want:
             out=self.other.addresses,
             probes=quick_probes(hands.now(), self.slot),
             version=self.version,
+            front=hands.deployment.app.front,
         )

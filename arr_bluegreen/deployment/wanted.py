@@ -46,6 +46,7 @@ class Wanted:
     out: tuple[str, ...] = ()
     probes: tuple[QuickProbe, ...] = ()
     version: str = ""
+    front: tuple[str, ...] = ()
     paused: bool = False
 
 
@@ -63,8 +64,8 @@ def from_text(text: str) -> Wanted:
             raise RefusedError("wanted.json on the machine is of a newer arr-bluegreen", hint="Use that version.")
         probes = tuple(QuickProbe(**one) for one in data.pop("probes"))
         asserted = datetime.fromisoformat(data.pop("asserted"))
-        into, out = tuple(data.pop("into")), tuple(data.pop("out"))
-        return Wanted(**data, into=into, out=out, asserted=asserted, probes=probes)
+        into, out, front = (tuple(data.pop(name, ())) for name in ("into", "out", "front"))
+        return Wanted(**data, into=into, out=out, front=front, asserted=asserted, probes=probes)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RefusedError(
             f"wanted.json on the machine cannot be read: {error}",

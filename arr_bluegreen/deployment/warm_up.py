@@ -15,7 +15,7 @@ from arr_bluegreen.webfarm.change import ConfigChange
 
 @dataclass(frozen=True)
 class WarmSlot:
-    """Every path of every member answers well ``times`` times in a row. Done again when its worker process is another."""
+    """Every path of every member answers well ``times`` times in a row. Again when its worker is another."""
 
     slot: Slot
     how: WarmUp

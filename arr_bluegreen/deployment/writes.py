@@ -1,4 +1,4 @@
-"""Whether a write to webFarms restarts what serves: ASP.NET Core slots do, unless they opted out and the module keeps to it.
+"""Whether a write to webFarms restarts what serves: ASP.NET Core slots do, unless they opted out and the module obeys.
 
 ``[config] writes = "when-safe"`` refuses such writes; ``always`` makes them, told; ``never`` makes none (arr.md 5.8).
 """
