@@ -30,6 +30,10 @@ class What(Enum):
     """A commit of configuration fails: ``how`` = sharing (0x80070020), changed (changed on disk) or denied."""
     SHARING = "sharing"
     """A file operation of a script meets 0x80070020."""
+    RTT = "rtt"
+    """``ms`` milliseconds more for every HTTP request from now on; 0 ends it. Happens at once."""
+    CERTIFICATE = "wrong-certificate"
+    """HTTPS ports opened from now on show a certificate of another name. Happens at once."""
 
 
 @dataclass(slots=True)
@@ -96,9 +100,14 @@ class Faults:
     bytes_out: int = 0
 
     def add(self, fault: Fault | str) -> Fault:
-        """Plan one, given as a value or as text."""
+        """Plan one, given as a value or as text; ``rtt`` and ``wrong-certificate`` take effect at once and stay."""
         made = parse(fault) if isinstance(fault, str) else fault
-        self.planned.append(made)
+        if made.what is What.RTT:
+            self.rtt_ms = float(made.ms)
+        elif made.what is What.CERTIFICATE:
+            self.wrong_certificate = True
+        else:
+            self.planned.append(made)
         return made
 
     def clear(self) -> None:

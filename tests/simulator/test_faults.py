@@ -141,7 +141,7 @@ def test_a_soap_fault_of_any_code_comes_at_any_message(machine: Simulated, code:
 
 
 def test_round_trip_time_is_added_to_every_http_request(machine: Simulated) -> None:
-    machine.faults.rtt_ms = 30
+    machine.faults.add("rtt:ms=30")
     began = time.monotonic()
     echo(machine)
     assert 0.15 <= time.monotonic() - began < 1.5
@@ -158,7 +158,7 @@ def test_one_message_can_be_late(machine: Simulated) -> None:
 
 def test_a_certificate_of_another_name_is_refused_by_the_client(tmp_path: Path) -> None:
     with served(programs, OPEN) as one:
-        one.faults.wrong_certificate = True
+        one.faults.add("wrong-certificate")
         port = one.listen_tls()
         certificate = one.server.certificate
         assert certificate is not None
