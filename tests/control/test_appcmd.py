@@ -67,7 +67,9 @@ SITES = "set config -section:system.applicationHost/sites"
             " /[name='shop'].[address='127.0.0.2'].applicationRequestRouting.weight:50 /commit:apphost",
         ),
         (
-            SetFarm("my shop", settings({"health_check.url": "http://shop/up", "health_check.response_match": "all up"})),
+            SetFarm(
+                "my shop", settings({"health_check.url": "http://shop/up", "health_check.response_match": "all up"})
+            ),
             f"{FARMS} \"/[name='my shop'].applicationRequestRouting.healthCheck.url:http://shop/up\""
             " \"/[name='my shop'].applicationRequestRouting.healthCheck.responseMatch:all up\" /commit:apphost",
         ),
@@ -97,10 +99,14 @@ SITES = "set config -section:system.applicationHost/sites"
             f"{RULES} \"/+[@start,name='to shop',patternSyntax='Wildcard',stopProcessing='true']\""
             " \"/[name='to shop'].match.url:*\""
             " \"/+[name='to shop'].conditions.[input='{HTTP_HOST}',pattern='shop.example']\""
-            " \"/[name='to shop'].action.type:Rewrite\" \"/[name='to shop'].action.url:http://shop/{R:0}\" /commit:apphost",
+            " \"/[name='to shop'].action.type:Rewrite\""
+            " \"/[name='to shop'].action.url:http://shop/{R:0}\" /commit:apphost",
         ),
         (RemoveRule("r"), f"{RULES} /-[name='r'] /commit:apphost"),
-        (SetRule("r", settings({"action.url": "http://g/{R:0}"})), f"{RULES} /[name='r'].action.url:http://g/{{R:0}} /commit:apphost"),
+        (
+            SetRule("r", settings({"action.url": "http://g/{R:0}"})),
+            f"{RULES} /[name='r'].action.url:http://g/{{R:0}} /commit:apphost",
+        ),
         (
             SetPool("p", settings({"process_model.max_processes": 2})),
             f"{POOLS} /[name='p'].processModel.maxProcesses:2 /commit:apphost",

@@ -1,4 +1,4 @@
-"""Every ConfigChange, once through the text and once through the machine's own appcmd or script: the same configuration."""
+"""Every ConfigChange, once through the text, once through the machine's appcmd or script: the same configuration."""
 
 from collections.abc import Iterator
 from datetime import timedelta
