@@ -58,17 +58,17 @@ def _element(reading: Reading, word: type[Any], names: tuple[str, ...]) -> Eleme
 
 def _place(word: type[Any], names: tuple[str, ...]) -> Place:
     if word is WebFarm:
-        return places.farm_place(*names[:1])
+        return places.farm_place(names[0])
     if word is Server:
         return places.server_place(names[0], names[1])
     if word is Site:
-        return places.site_place(*names[:1])
+        return places.site_place(names[0])
     if word is Application:
         return places.application_place(names[0], names[1])
     if word is VirtualDirectory:
         return places.application_place(names[0], names[1], Step("virtualDirectory", (("path", names[2]),)))
     if word is ApplicationPool:
-        return places.pool_place(*names[:1])
+        return places.pool_place(names[0])
     if word is Proxy:
         return Place(PROXY)
     raise NoSuchObject("kind of thing", word.__name__, ())

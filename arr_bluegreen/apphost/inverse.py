@@ -166,6 +166,7 @@ def _now(word: type[Any], place: Place, settings: c.Settings, before: Reading) -
 
 
 def _position(name: str, location: str, before: Reading) -> Position:
+    before.rule(name, location)
     names = [one.name for one in before.rule_list(location).rules]
     at = [one.casefold() for one in names].index(name.casefold())
     return Position(Where.AFTER, names[at - 1]) if at else FIRST

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from itertools import accumulate, pairwise
 
 from arr_bluegreen.apphost.reading import Reading
@@ -18,7 +18,7 @@ def patches(reading: Reading, splices: list[Splice], body: bytes) -> tuple[Patch
     for number, one in enumerate(splices):
         anchor = reading.spans.start(one.anchor)
         assert anchor is not None
-        anchor_now = anchor + shifts[bisect_left(starts, anchor)]
+        anchor_now = anchor + shifts[bisect_right(starts, anchor)]
         now = one.start + shifts[number]
         made.append(_patch(reading, one, body, anchor_now, now))
     return tuple(made)
@@ -33,11 +33,10 @@ def undo_splices(reading: Reading, wanted: tuple[Patch, ...]) -> list[Splice] | 
         if anchor is None or start is None:
             return None
         at = _forward(reading.source.body, start, patch.offset)
-        old, new = patch.old.encode(), patch.new.encode()
-        if reading.source.body[at : at + len(old)] != old:
+        old, left = patch.old.encode(), patch.before.encode()
+        if not reading.source.body.startswith(left + old + patch.after.encode(), at - len(left)):
             return None
-        left, right = _common(old, new)
-        found.append(Splice(at + left, at + len(old) - right, new[left : len(new) - right], anchor))
+        found.append(Splice(at, at + len(old), patch.new.encode(), anchor))
     found.sort(key=lambda one: (one.start, one.end))
     overlap = any(one.end > other.start for one, other in pairwise(found))
     return None if overlap else found
@@ -53,13 +52,13 @@ def _patch(reading: Reading, one: Splice, body: bytes, anchor: int, at: int) -> 
     left = _character(body, max(anchor, at - _CONTEXT))
     end = at + len(one.new)
     right = _character(body, min(len(body), end + _CONTEXT))
-    old_body = reading.source.body
-    before, after = body[left:at].decode(), body[end:right].decode()
     return Patch(
         anchor=reading.find.path_of(one.anchor),
-        offset=_characters(body, anchor, left),
-        old=before + one.new.decode() + after,
-        new=before + old_body[one.start : one.end].decode() + after,
+        offset=_characters(body, anchor, at),
+        old=one.new.decode(),
+        new=reading.source.body[one.start : one.end].decode(),
+        before=body[left:at].decode(),
+        after=body[end:right].decode(),
     )
 
 
@@ -82,12 +81,3 @@ def _forward(body: bytes, start: int, characters: int) -> int:
         return start + len(text)
     wide = body[start : start + 4 * characters].decode("utf-8", "ignore")[:characters]
     return start + len(wide.encode())
-
-
-def _common(old: bytes, new: bytes) -> tuple[int, int]:
-    """How many bytes both begin with, and how many of the rest both end with."""
-    limit = min(len(old), len(new))
-    left = next((n for n in range(limit) if old[n] != new[n]), limit)
-    rest = limit - left
-    right = next((n for n in range(rest) if old[-1 - n] != new[-1 - n]), rest)
-    return left, right

@@ -268,15 +268,18 @@ class RemoveLocation:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One exact piece of text replaced by another inside the element at ``anchor``; made by ``ApplicationHost.apply`` only.
+    """One exact piece of text put in place of another inside an element; made by ``ApplicationHost.apply`` only.
 
-    ``anchor`` is an element path as errors print it; ``offset`` counts characters from the start of that element's text.
+    ``anchor`` is an element path as errors print it; ``offset`` counts characters from the start of that element's
+    text to ``old``, which becomes ``new``. ``before`` and ``after`` stand around it and must read so still.
     """
 
     anchor: str
     offset: int
     old: str
     new: str
+    before: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

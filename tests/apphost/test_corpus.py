@@ -63,7 +63,8 @@ def test_a_file_comes_back_byte_for_byte(file: Path) -> None:
     data = file.read_bytes()
     host = ApplicationHost.parse(data)
     assert host.to_bytes() == data
-    assert all(one.name for one in (*host.sites, *host.pools))
+    assert all(site.name for site in host.sites)
+    assert all(pool.name for pool in host.pools)
 
 
 @pytest.mark.parametrize("file", corpus())
