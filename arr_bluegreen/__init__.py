@@ -14,7 +14,7 @@ _HOMES = {
     "connect": "arr_bluegreen.control.connect",
 }
 
-__all__ = ["ApplicationHost", "ArrBlueGreenError", "WebFarm", "__version__", "connect"]  # noqa: F822 - __getattr__ below
+__all__ = ["ApplicationHost", "ArrBlueGreenError", "WebFarm", "__version__", "connect"]
 
 
 def __getattr__(name: str) -> object:

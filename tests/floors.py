@@ -112,7 +112,8 @@ def documented_by_protocols(modules: list[Module]) -> set[str]:
     bases = {ast.unparse(base).split("[")[0].split(".")[-1] for node in classes for base in node.bases}
     general = [node for node in classes if node.name in bases or "Protocol" in map(ast.unparse, node.bases)]
     methods = [inner for node in general for inner in node.body if isinstance(inner, Function)]
-    return {inner.name for inner in methods if ast.get_docstring(inner)} | {"error"}  # argparse's own
+    told = {inner.name for inner in methods if ast.get_docstring(inner) or _is_stub(inner)}
+    return told | {"error"}  # argparse's own
 
 
 def without_docstring(module: Module, told: set[str]) -> Iterator[str]:

@@ -8,8 +8,16 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
-from arr_bluegreen.control.interface import Machine, Target
+from arr_bluegreen.control.interface import Machine
 from arr_bluegreen.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """``--on`` taken apart: kind (``file``, ``local``, ``winrm``), and what follows the colon."""
+
+    kind: str
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ every other setting are configuration (the file). Unknown is None. Every method 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -136,7 +136,7 @@ class SiteControl(Protocol):
 
 
 class RecordStore(Protocol):
-    """Our own small records of one farm on one machine (``%ProgramData%\\arr-bluegreen\\<farm>``). Names are plain file names."""
+    """Our small records of one farm on one machine, by plain file names (``%ProgramData%\\arr-bluegreen\\<farm>``)."""
 
     def read(self, name: str) -> str | None:
         """The text, or None when there is no such record."""
@@ -331,7 +331,9 @@ class CommandResult:
 class CommandRunner(Protocol):
     """Commands on the controller (hooks)."""
 
-    def run(self, command: Sequence[str], stdin: str, environment: Mapping[str, str], timeout: timedelta) -> CommandResult:
+    def run(
+        self, command: Sequence[str], stdin: str, environment: Mapping[str, str], timeout: timedelta
+    ) -> CommandResult:
         """Run to the end or to the timeout."""
 
 
@@ -346,11 +348,3 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """``--on`` taken apart: kind (``file``, ``local``, ``winrm``), and what follows the colon."""
-
-    kind: str
-    names: tuple[str, ...] = field(default_factory=tuple)

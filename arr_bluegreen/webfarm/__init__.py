@@ -1,4 +1,4 @@
-"""The words of this field as frozen values: farms, rules, sites and pools as configured and as running. No I/O, no XML."""
+"""The words of this field as frozen values: farms, rules, sites, pools, as configured and running. No I/O, no XML."""
 
 from typing import TYPE_CHECKING
 

@@ -60,7 +60,7 @@ class Affinity:
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancing:
-    """``applicationRequestRouting/loadBalancing``. Only WeightedRoundRobin and RequestHash work in ARR 3 (arr.md 1.2)."""
+    """``applicationRequestRouting/loadBalancing``. Only WeightedRoundRobin, RequestHash work in ARR 3 (arr.md 1.2)."""
 
     algorithm: str = "WeightedRoundRobin"
     hash_server_variable: str = ""

@@ -109,7 +109,7 @@ class FarmStatus:
 
 
 def counts_as_healthy(status: FarmStatus, address: str) -> bool:
-    """Whether ARR treats the server as healthy: below ``minServers`` healthy ones it stops believing its tests (arr.md 5.3)."""
+    """Whether ARR treats it as healthy: below ``minServers`` healthy ones it stops believing its tests (arr.md 5.3)."""
     healthy = [one for one in status.farm.servers if one.enabled and status.server(one.address).is_healthy is not False]
     if len(healthy) < status.farm.health_check.min_servers:
         return True
