@@ -30,13 +30,12 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Arr:
-    """``[arr]``: the ARR machines (``--on`` overrides), how to reach them, what to do with a missing one."""
+    """``[arr]``: the ARR machines (``--on`` overrides), how to reach them."""
 
     machines: tuple[str, ...] = ()
     transport: str = "ntlm"
     tls: bool = False
     ca: str = ""
-    late: Literal["refuse", "exclude"] = "refuse"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,6 @@ def _arr(table: Table) -> Arr:
         transport=table.choice("transport", ("ntlm", "kerberos", "credssp", "certificate", "basic"), "ntlm"),
         tls=table.flag("tls", False),
         ca=table.text("ca", ""),
-        late=table.choice("late", ("refuse", "exclude"), "refuse"),
     )
     table.finish()
     return found

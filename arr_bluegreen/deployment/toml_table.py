@@ -54,6 +54,7 @@ class Table:
 
     def duration(self, key: str, default: timedelta) -> timedelta:
         """A time such as "90s", "5m", "500ms", "1h30m"."""
+        self._asked.add(key)
         return default if not self.has(key) else self._duration(key, self.text(key))
 
     def duration_or_none(self, key: str) -> timedelta | None:
