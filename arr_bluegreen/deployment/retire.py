@@ -39,11 +39,11 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """The instance goes, in one commit; then its folder (when we made it), alias, port and record."""
+    """The instance goes, in one commit; then the folders we made for it, its alias, port and record."""
 
     instance: Instance
     changes: tuple[ConfigChange, ...]
-    folder: str = ""
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,24 +129,20 @@ def plan_retire(
     for one in older:
         reason = _must_stay(one, retention, in_service, owned, configuration)
         if named:
-            items += _named(one, named, reason, farm, configuration)
+            items += _named(one, named, reason, farm, configuration, owned)
         elif reason:
             items.append(Item(one.slot, None, reason))
         elif room > 0:
             room -= 1
             items.append(_kept(one, retention, farm, configuration))
         else:
-            items.append(Item(one.slot, _remove(one, farm, configuration), f"older than the {retention.keep} kept"))
-    gone = {item.act.instance.slot for item in items if isinstance(item.act, Remove)}
-    removed = {item.act.folder.casefold() for item in items if isinstance(item.act, Remove)}
-    left = [one for one in owned.folders if one.path.casefold() not in removed]
-    items += [] if named else [_folder(one, owned, configuration, gone) for one in left]
+            act = _remove(one, farm, configuration, owned)
+            items.append(Item(one.slot, act, f"older than the {retention.keep} kept"))
+    removals = [item.act for item in items if isinstance(item.act, Remove)]
+    gone = {_slashed(path) for act in removals for path in act.folders}
+    left = [one for one in owned.folders if _slashed(one.path) not in gone]
+    items += [] if named else [_folder(one, configuration) for one in left]
     return RetirePlan((*sorted(items, key=_acting_order), *_others(farm, owned, configuration)))
-
-
-def clear(instance: Instance, farm: str, configuration: Configuration) -> Remove:
-    """How an instance that never went live goes: what ``deploy abort`` and a failed first deployment need."""
-    return _remove(instance, farm, configuration)
 
 
 # -- private -------------------------------------------------------------------------------------------
@@ -170,12 +166,12 @@ def _must_stay(
     return ""
 
 
-def _named(one: Instance, named: str, reason: str, farm: str, configuration: Configuration) -> list[Item]:
+def _named(one: Instance, named: str, reason: str, farm: str, configuration: Configuration, owned: Owned) -> list[Item]:
     if one.slot.casefold() != named.casefold():
         return []
     if reason:
         raise RefusedError(f"'{one.slot}' is not retired: {reason}")
-    return [Item(one.slot, _remove(one, farm, configuration), "it was named")]
+    return [Item(one.slot, _remove(one, farm, configuration, owned), "it was named")]
 
 
 def _kept(one: Instance, retention: Retention, farm: str, configuration: Configuration) -> Item:
@@ -202,7 +198,7 @@ def _stop(one: Instance, farm: str, configuration: Configuration) -> Stop:
     return Stop(one, tuple(changes), stops_pool=own)
 
 
-def _remove(one: Instance, farm: str, configuration: Configuration) -> Remove:
+def _remove(one: Instance, farm: str, configuration: Configuration, owned: Owned) -> Remove:
     changes: list[ConfigChange] = []
     if _has_farm(farm, configuration) and configuration.farm(farm).server(one.address) is not None:
         changes.append(RemoveServer(farm, one.address))
@@ -210,8 +206,10 @@ def _remove(one: Instance, farm: str, configuration: Configuration) -> Remove:
         changes += [RemoveSite(one.site), RemoveLocation(one.site)]
     if find_pool(configuration, one.pool) is not None and not _sharers(one, configuration):
         changes.append(RemovePool(one.pool))
-    ours = one.folder_origin is Origin.MADE and not _serving(one.path, configuration, besides=one.site)
-    return Remove(one, tuple(changes), one.path if ours else "")
+    made = [one.path] if one.folder_origin is Origin.MADE else []
+    made += [folder.path for folder in owned.folders if folder.slot.casefold() == one.slot.casefold()]
+    free = (path for path in dict.fromkeys(made) if not _serving(path, configuration, besides=one.site))
+    return Remove(one, tuple(changes), tuple(free))
 
 
 def _sharers(one: Instance, configuration: Configuration) -> Sequence[str]:
@@ -238,9 +236,8 @@ def _slashed(path: str) -> str:
     return path.replace("/", "\\").rstrip("\\").casefold() + "\\"
 
 
-def _folder(one: Folder, owned: Owned, configuration: Configuration, gone: Collection[str]) -> Item:
-    kept = [i for i in owned.instances if i.slot not in gone and _slashed(i.path) == _slashed(one.path)]
-    site = next((i.site for i in kept), "") or _serving(one.path, configuration)
+def _folder(one: Folder, configuration: Configuration) -> Item:
+    site = _serving(one.path, configuration)
     if site:
         return Item(one.path, None, f"site '{site}' serves from it")
     return Item(one.path, RemoveFolder(one), f"no site serves from it any more (release {one.release or 'unknown'})")

@@ -70,8 +70,7 @@ def perform_act(act: Act, hands: RetireHands) -> None:
         case Remove():
             _remove(act, hands)
         case RemoveFolder(folder):
-            hands.machine.files.delete_folder(folder.path)
-            change_owned(hands.records, lambda owned: owned.without_folder(folder.path))
+            _delete_folder(folder.path, hands)
         case _:
             assert_never(act)
 
@@ -174,15 +173,22 @@ def _pool(instance: Instance, hands: RetireHands) -> PoolStatus | None:
     return next((one for one in pools if one.name.casefold() == instance.pool.casefold()), None)
 
 
+def _delete_folder(path: str, hands: RetireHands) -> None:
+    hands.machine.files.delete_folder(path)
+    change_owned(hands.records, lambda owned: owned.without_folder(path))
+
+
 def _remove(act: Remove, hands: RetireHands) -> None:
     instance = act.instance
     _finish(instance, hands)
     own_pool = any(isinstance(one, RemovePool) for one in act.changes)
     _stop(instance, own_pool, hands)
     hands.machine.config.apply(act.changes)
-    if act.folder:
-        hands.machine.files.delete_folder(act.folder)
-        change_owned(hands.records, lambda owned: owned.without_folder(act.folder))
+    for path in act.folders:
+        _delete_folder(path, hands)
+    base = hands.machine.files.digest_folder(instance.path) if act.folders and instance.path else None
+    if base is not None and base.files == 0:  # what held our release folders only
+        hands.machine.files.delete_folder(instance.path)
     if instance.alias:
         remove_alias(hands.machine.files, hands.farm, instance.alias)
     free_port(hands.port_records, f"{hands.farm}/{instance.slot}", hands.clock.now())

@@ -144,6 +144,8 @@ def test_five_releases_of_an_instance_each(tmp_path: Path) -> None:
     assert (states["shop-4"], states["shop-5"]) == (RunState.STOPPED, RunState.STARTED)
     assert not scene.config.site("shop-4").server_auto_start
     assert not scene.config.pool("shop-4").auto_start
+    assert not scene.host.files.folder_exists(r"C:\apps\shop-3")
+    assert scene.host.files.folder_exists(r"C:\apps\shop-4\4")
     for gone in ("shop-blue", "shop-green", "shop-2", "shop-3"):
         assert gone.encode() not in scene.host.config.data()
 

@@ -137,17 +137,17 @@ def test_a_folder_goes_only_when_we_made_it_and_nobody_else_serves_from_it() -> 
     words, owned = releases(3)
     retention = Retention("shop-3", "shop-2", keep=1)
 
-    def folder(made: Origin, where: Words) -> str:
+    def folders(made: Origin, where: Words) -> tuple[str, ...]:
         one = owned.of("shop-1")
         assert one is not None
         mine = owned.with_instance(replace(one, folder_origin=made))
         act = next(a for a in plan_retire("shop", mine, where, retention, ["127.0.0.4"]).acts if isinstance(a, Remove))
-        return act.folder
+        return act.folders
 
-    assert folder(Origin.MADE, words) == r"C:\rel\1"
-    assert folder(Origin.NONE, words) == ""
+    assert folders(Origin.MADE, words) == (r"C:\rel\1",)
+    assert folders(Origin.NONE, words) == ()
     inside = replace(words, sites=(*words.sites, site("Docs", 9, 99, path=r"C:\REL\1\docs")))
-    assert folder(Origin.MADE, inside) == ""
+    assert folders(Origin.MADE, inside) == ()
 
 
 def test_a_stopped_instance_is_not_stopped_again() -> None:
