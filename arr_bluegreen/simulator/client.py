@@ -42,6 +42,7 @@ class MachineClient:
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             trust_env=False,
         )
+        self.session._retry_connection = False  # aiohttp repeats by itself what a killed slot had taken; ARR does not
         self._tasks: set[asyncio.Task[None]] = set()
 
     def url(self, address: str, port: int, rest: str, scheme: str = "http") -> URL | None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 SMALL = 256 * 1024
+LOG_ID = "X-ARR-LOG-ID"
 _HOP = frozenset(
     {
         "connection",
@@ -50,6 +51,11 @@ class Front:
 
     def __init__(self, host: SimulatedHost, client: MachineClient) -> None:
         self._host, self._client = host, client
+        self._taken: set[str] = set()
+
+    def taken(self, request: web.BaseRequest) -> None:
+        """A slot has taken this request: it is not repeated, whatever becomes of it."""
+        self._taken.add(request.headers.get(LOG_ID, ""))
 
     async def forward(self, request: web.BaseRequest, execution: Execution, rewritten: Rewritten) -> web.StreamResponse:
         """The answer for a request that a rule sent to a farm, or to ``host:port`` where the proxy is enabled (arr.md
@@ -141,13 +147,16 @@ class Front:
                     request.method, url, headers=headers, data=body, allow_redirects=False, timeout=limits
                 )
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                if attempt == 1 and again and not isinstance(error, aiohttp.ClientConnectorError):
+                untouched = headers[LOG_ID] not in self._taken
+                if attempt == 1 and again and untouched and not isinstance(error, aiohttp.ClientConnectorError):
                     continue
                 return error_page(502, 3, "12029" if isinstance(error, aiohttp.ClientConnectorError) else "12030")
             except TimeoutError:
                 return error_page(502, 3, "12002")
             except aiohttp.ClientError:
                 return error_page(502, 3, "12152")
+            finally:
+                self._taken.discard(headers[LOG_ID])
             return await self._back(request, response, extra or {})
         raise AssertionError("the second attempt answers or returns")
 
@@ -220,7 +229,7 @@ class Front:
         headers[protocol.x_forwarded_for_header_name] = f"{before}, {client}" if before else client
         headers["Host"] = host
         headers[protocol.ssl_header_name] = ""
-        headers["X-ARR-LOG-ID"] = str(uuid.uuid4())
+        headers[LOG_ID] = str(uuid.uuid4())
         headers["X-Original-URL"] = request.raw_path
         headers["Max-Forwards"] = str(int(headers.get("Max-Forwards", str(protocol.max_forwards + 1))) - 1)
         headers.pop("Content-Length", None) if "Transfer-Encoding" in request.headers else None

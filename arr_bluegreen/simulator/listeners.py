@@ -176,6 +176,7 @@ class Listeners:
         self, request: web.BaseRequest, execution: Execution, path: str, query: str
     ) -> web.StreamResponse:
         """The slot's own application, once it has started (requests wait meanwhile, as IIS queues them)."""
+        self._front.taken(request)
         body = await request.read() if request.body_exists else b""
         loop = asyncio.get_running_loop()
         if execution.app.ready_at > loop.time():

@@ -61,9 +61,9 @@ class Report:
         self.by_version[version] += 1
         self.first_seen.setdefault(version, at)
         self.last_seen[version] = at
-        if self.ended is None:
+        if took is not None and self.ended is None:
             self.longest_gap = max(self.longest_gap, at - self.last_good)
-        self.last_good = at
+            self.last_good = at
         if took is not None:
             self.latencies.append(took * 1000)
 
@@ -134,6 +134,8 @@ class Load:
             aiohttp.ClientSession(connector=kept, timeout=limits, cookie_jar=aiohttp.DummyCookieJar()) as keep_alive,
             aiohttp.ClientSession(connector=new, timeout=limits, cookie_jar=aiohttp.DummyCookieJar()) as anew,
         ):
+            for session in (keep_alive, anew):
+                session._retry_connection = False  # aiohttp would repeat a GET by itself, and hide what was lost
             beside = [asyncio.create_task(self._slow(keep_alive))] if self._slow_seconds else []
             beside += [asyncio.create_task(self._web_socket(keep_alive)) for _ in range(self._web_sockets)]
             beside.append(asyncio.create_task(self._talk(every, say)))

@@ -98,7 +98,10 @@ class _State:
         self._path, self._query = parts.path.lstrip("/"), query
 
     def expand(self, text: str) -> str:
-        return re.sub(r"\{([^{}]+)\}", lambda found: self._value(found[1]), text)
+        """Innermost braces first, so that a map may be asked for what a variable says."""
+        for _ in range(text.count("{")):
+            text = re.sub(r"\{([^{}]+)\}", lambda found: self._value(found[1]), text)
+        return text
 
     def _holds(self, rule: Rule, condition: Condition) -> bool:
         if condition.match_type != "Pattern":

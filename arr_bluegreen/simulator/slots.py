@@ -121,8 +121,8 @@ def read_core_module(drives: Drives, folder: str) -> CoreModule | None:
 def answer(app: App, request: SlotRequest, drives: Drives, now: float) -> SlotAnswer:
     """What the application says now (monotonic seconds) to a request it has taken.
 
-    Health path, ``/slow?seconds=N``, ``/version``; files of other virtual directories come from the disk alone;
-    every other path is 200 with the version.
+    Health path, ``/slow?seconds=N``, ``/headers`` (those it got); files of other virtual directories come from the
+    disk alone; every other path is 200 with the version.
     """
     app.answered += 1
     spec = app.spec
@@ -138,6 +138,8 @@ def answer(app: App, request: SlotRequest, drives: Drives, now: float) -> SlotAn
     if request.path == spec.health_path:
         healthy = now - app.ready_at >= spec.healthy_after
         return SlotAnswer(200 if healthy else 503, b"healthy" if healthy else b"starting", "text/plain", spec.version)
+    if request.path == "/headers":
+        return SlotAnswer(200, json.dumps(dict(request.headers)).encode(), "application/json", spec.version)
     seconds = spec.answer_seconds
     if request.path == "/slow":
         seconds = float(parse_qs(request.query).get("seconds", ["1"])[0])

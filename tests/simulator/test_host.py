@@ -1,0 +1,263 @@
+"""The simulated machine's names, rules, drives, settings and clock."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from arr_bluegreen.errors import RemoteError, UsageError
+from arr_bluegreen.pytest_plugin import BLUE_GREEN, HostFactory
+from arr_bluegreen.simulator.clock import SimulatedClock
+from arr_bluegreen.simulator.exchange import Outcome, PublicRequest
+from arr_bluegreen.simulator.files import HOSTS, DiskDrives, Drives, MemoryDrives
+from arr_bluegreen.simulator.host import SimulatedHost
+from arr_bluegreen.simulator.hostfaults import do_fault, told
+from arr_bluegreen.simulator.reading import read
+from arr_bluegreen.simulator.rules import Answered, Asked, Rewritten, evaluate
+from arr_bluegreen.simulator.rules import Outcome as RuleOutcome
+from arr_bluegreen.simulator.settings import SimulatorSettings, take
+
+DATA = BLUE_GREEN.read_bytes()
+
+
+def rules(text: str) -> bytes:
+    """The fixture with these global rules."""
+    start, end = DATA.index(b"<globalRules>") + 13, DATA.index(b"</globalRules>")
+    return DATA[:start] + text.encode() + DATA[end:]
+
+
+def rule(name: str, match: str, action: str, conditions: str = "", more: str = "") -> str:
+    inside = f'<match url="{match}" /><conditions>{conditions}</conditions><action {action} />'
+    return f'<rule name="{name}" {more}>{inside}</rule>'
+
+
+class TestRules:
+    """URL Rewrite's global rules (arr.md 2.2)."""
+
+    def outcome(self, text: str, path: str = "/a/b", query: str = "x=1", **more: object) -> RuleOutcome:
+        return evaluate(read(rules(text)), Asked("shop.example", path=path, query=query, **more))  # type: ignore[arg-type]  # keywords
+
+    def test_the_path_has_no_slash_and_the_query_follows(self) -> None:
+        found = self.outcome(rule("r", "^a/(.*)", 'type="Rewrite" url="http://shop/{R:1}"'))
+        assert found == Rewritten("http", "shop", "/b?x=1")
+
+    def test_the_query_may_be_left_out(self) -> None:
+        found = self.outcome(rule("r", ".*", 'type="Rewrite" url="http://shop/{R:0}" appendQueryString="false"'))
+        assert found == Rewritten("http", "shop", "/a/b")
+
+    def test_a_star_matches_the_root_and_dot_plus_does_not(self) -> None:
+        action = 'type="Rewrite" url="http://shop/{R:0}"'
+        wildcard = rule("r", "*", action, more='patternSyntax="Wildcard"')
+        assert self.outcome(wildcard, path="/", query="") == Rewritten("http", "shop", "/")
+        assert self.outcome(rule("r", ".+", action), path="/") is None
+
+    def test_the_first_that_stops_takes_all(self) -> None:
+        both = rule("a", ".*", 'type="Rewrite" url="http://one/{R:0}"', more='stopProcessing="true"')
+        both += rule("b", ".*", 'type="Rewrite" url="http://two/{R:0}"')
+        found = self.outcome(both)
+        assert isinstance(found, Rewritten)
+        assert found.host == "one"
+
+    def test_conditions_of_host_port_and_tls_count(self) -> None:
+        conditions = '<add input="{HTTP_HOST}" pattern="^shop\\.example$" /><add input="{HTTPS}" pattern="^ON$" />'
+        text = rule("r", ".*", 'type="Rewrite" url="http://shop/{R:0}"', conditions)
+        assert self.outcome(text) is None
+        assert self.outcome(text, secure=True) is not None
+        assert self.outcome(text.replace("<conditions>", '<conditions logicalGrouping="MatchAny">')) is not None
+
+    def test_a_negated_condition_and_its_captures(self) -> None:
+        conditions = '<add input="{REQUEST_METHOD}" pattern="^POST$" negate="true" />'
+        conditions += '<add input="{QUERY_STRING}" pattern="x=(\\d)" />'
+        text = rule("r", ".*", 'type="Rewrite" url="http://shop/{C:1}" appendQueryString="false"', conditions)
+        assert self.outcome(text) == Rewritten("http", "shop", "/1")
+        assert self.outcome(text, method="POST") is None
+
+    def test_a_map_may_choose_the_farm(self) -> None:
+        data = rules(rule("r", ".*", 'type="Rewrite" url="http://{live:{HTTP_HOST}}/{R:0}"')).replace(
+            b"<rewriteMaps />",
+            b'<rewriteMaps><rewriteMap name="live" defaultValue="x">'
+            b'<add key="shop.example" value="green" /></rewriteMap></rewriteMaps>',
+        )
+        found = evaluate(read(data), Asked("shop.example"))
+        assert found == Rewritten("http", "green", "/")
+
+    @pytest.mark.parametrize(
+        ("action", "answer"),
+        [
+            ('type="Redirect" url="https://x/{R:0}" redirectType="Found"', Answered(302, "https://x/a/b")),
+            ('type="CustomResponse" statusCode="410"', Answered(410)),
+            ('type="AbortRequest"', Answered(0)),
+        ],
+    )
+    def test_a_rule_may_answer_by_itself(self, action: str, answer: Answered) -> None:
+        assert self.outcome(rule("r", ".*", action)) == answer
+
+    def test_a_disabled_rule_does_nothing(self) -> None:
+        text = rule("r", ".*", 'type="Rewrite" url="http://shop/{R:0}"', more='enabled="false"')
+        assert self.outcome(text) is None
+
+    def test_a_rewrite_to_host_and_port_needs_the_proxy(self, arr_host_from: HostFactory) -> None:
+        data = rules(rule("r", ".*", 'type="Rewrite" url="http://127.0.0.2:8001/{R:0}"'))
+        for proxy, status in ((b'<proxy enabled="true" />', 200), (b'<proxy enabled="false" />', 404)):
+            host = arr_host_from(data.replace(b'<proxy enabled="true" />', proxy), versions={"shop-blue": "1"})
+            ended: list[Outcome] = []
+            host.exchange.send(PublicRequest("shop.example"), ended.append)
+            assert ended[0].status == status
+
+
+class TestNames:
+    """Where a farm server's address leads."""
+
+    def test_loopback_the_computer_and_the_hosts_file(self, arr_host: SimulatedHost) -> None:
+        assert arr_host.resolve("127.0.0.9") == "127.0.0.9"
+        assert arr_host.resolve("web01") == "127.0.0.1"
+        assert arr_host.resolve("shop-blue") is None
+        arr_host.files.write_text(HOSTS, "127.0.0.1 app-blue app-green # ours\n#127.0.0.1 shop-blue\n")
+        assert arr_host.resolve("APP-green") == "127.0.0.1"
+        assert arr_host.resolve("shop-blue") is None
+
+    def test_an_alias_routes_like_an_address(self, arr_host: SimulatedHost) -> None:
+        arr_host.files.write_text(HOSTS, "127.0.0.1 app-blue\n")
+        arr_host.config.commit(arr_host.config.data().replace(b'address="127.0.0.2"', b'address="app-blue"'))
+        ended: list[Outcome] = []
+        arr_host.exchange.send(PublicRequest("shop.example"), ended.append)
+        assert ended[0].version == "1"
+
+    def test_a_farm_server_may_be_another_machine(self, arr_host_from: HostFactory) -> None:
+        other = arr_host_from(versions={"shop-blue": "elsewhere"})
+        host = arr_host_from(DATA.replace(b'address="127.0.0.2"', b'address="10.0.0.8"'))
+        host.neighbours["10.0.0.8"] = other
+        ended: list[Outcome] = []
+        host.exchange.send(PublicRequest("shop.example"), ended.append)
+        assert ended[0].version == "elsewhere"
+
+    def test_slots_are_told_from_the_front(self, arr_host: SimulatedHost) -> None:
+        assert arr_host.slot_sites(arr_host.config.reading) == ("shop-blue", "shop-green")
+        assert [one.name for one in arr_host.arr.front_sites()] == ["Front"]
+
+
+@pytest.fixture(params=["memory", "disk"])
+def drives(request: pytest.FixtureRequest, tmp_path: Path) -> Drives:
+    """Both kinds of drives: they must do the same."""
+    return MemoryDrives() if request.param == "memory" else DiskDrives(tmp_path)
+
+
+class TestDrives:
+    def test_what_is_written_is_read_without_case(self, drives: Drives) -> None:
+        drives.write_text("C:\\Data\\A.txt", "hello")
+        assert drives.read_text("c:/data/a.TXT") == "hello"
+        assert drives.read_text("C:\\data\\b.txt") is None
+
+    def test_variables_are_expanded_and_relative_paths_refused(self, drives: Drives) -> None:
+        drives.write_text("%ProgramData%\\x\\y.json", "{}")
+        assert drives.read_text("C:\\ProgramData\\x\\y.json") == "{}"
+        for path in ("x\\y", "%NoSuch%\\x", "\\\\server\\share"):
+            with pytest.raises(RemoteError):
+                drives.read_text(path)
+
+    def test_create_replace_and_delete_compare(self, drives: Drives) -> None:
+        path = "C:\\x\\lock.json"
+        assert drives.create(path, "1")
+        assert not drives.create(path, "2")
+        assert not drives.replace(path, "2", "3")
+        assert drives.replace(path, "1", "3")
+        assert not drives.delete_if(path, "1")
+        assert drives.delete_if(path, "3")
+        assert not drives.delete_if(path, None)
+
+    def test_folders_are_copied_digested_and_deleted(self, drives: Drives) -> None:
+        drives.write_text("C:\\a\\one.txt", "1")
+        drives.write_text("C:\\a\\sub\\two.txt", "22")
+        copied = drives.copy_folder("C:\\a", "C:\\b")
+        assert (copied.files, copied.bytes) == (2, 3)
+        assert copied == drives.digest("C:\\a")
+        assert drives.names("C:\\b") == ("one.txt",)
+        with pytest.raises(RemoteError, match="there already"):
+            drives.copy_folder("C:\\a", "C:\\b")
+        drives.delete_folder("C:\\b")
+        drives.delete_folder("C:\\b")
+        assert not drives.folder_exists("C:\\b")
+        assert drives.digest("C:\\b") is None
+        with pytest.raises(RemoteError, match="no such folder"):
+            drives.copy_folder("C:\\b", "C:\\c")
+
+    def test_an_upload_in_pieces_is_expanded(self, drives: Drives) -> None:
+        import base64
+
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as archive:
+            archive.writestr("web.config", "<x/>")
+            archive.writestr("bin/app.dll", "dll")
+        data, size = made.getvalue(), 0
+        for at in range(0, len(data), 50):
+            size = drives.append("C:\\t\\a.zip", base64.b64encode(data[at : at + 50]).decode(), at)
+        assert size == len(data)
+        assert drives.expand("C:\\t\\a.zip", "C:\\app").files == 2
+        assert drives.read_text("C:\\app\\bin\\app.dll") == "dll"
+        with pytest.raises(RemoteError, match="bytes, not"):
+            drives.append("C:\\t\\a.zip", "eA==", 3)
+
+    @pytest.mark.parametrize("name", ["../out.txt", "/abs.txt", "C:/x.txt"])
+    def test_a_zip_that_climbs_out_is_refused(self, drives: Drives, name: str) -> None:
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as archive:
+            archive.writestr(name, "x")
+        drives.write_bytes("C:\\a.zip", made.getvalue())
+        with pytest.raises(RemoteError, match="does not stay"):
+            drives.expand("C:\\a.zip", "C:\\app")
+
+
+class TestSettingsAndFaults:
+    def test_settings_are_taken_by_name_as_text(self) -> None:
+        settings = SimulatorSettings()
+        take(settings, {"state_survives_enabling": "true", "probes_per_interval": "3", "computer": "X"})
+        assert (settings.state_survives_enabling, settings.probes_per_interval, settings.computer) == (True, 3, "X")
+
+    @pytest.mark.parametrize("values", [{"nope": "1"}, {"elevated": "perhaps"}, {"probes_per_interval": "many"}])
+    def test_a_wrong_setting_is_refused_and_nothing_set(self, values: dict[str, str]) -> None:
+        settings = SimulatorSettings()
+        with pytest.raises(UsageError):
+            take(settings, {"computer": "X", **values})
+        assert settings == SimulatorSettings()
+
+    def test_faults_are_done_by_text(self, arr_host: SimulatedHost) -> None:
+        before = arr_host.iis.workers("Front")
+        assert do_fault(arr_host, "recycle") == "recycle Front"
+        assert arr_host.iis.workers("Front") != before
+        do_fault(arr_host, "stop-pool:pool=shop-blue")
+        do_fault(arr_host, "set:request_monitor=false")
+        do_fault(arr_host, "state:farm=shop,address=127.0.0.2,to=Drain")
+        state = told(arr_host)
+        assert state["farms"][0]["servers"][0]["state"] == "Draining"
+        assert state["pools"][2] == {"name": "shop-blue", "state": "Stopped", "workers": [], "requests": None}
+
+    @pytest.mark.parametrize("text", ["nope", "stop-pool", "set:nope=1", "state:farm=shop"])
+    def test_a_fault_that_makes_no_sense_is_refused(self, arr_host: SimulatedHost, text: str) -> None:
+        with pytest.raises(UsageError):
+            do_fault(arr_host, text)
+
+
+class TestClock:
+    def test_timers_run_at_their_own_moment_and_in_order(self) -> None:
+        clock, seen = SimulatedClock(), list[tuple[str, float]]()
+
+        def later() -> None:
+            seen.append(("b", clock.monotonic()))
+            clock.call_later(1, lambda: seen.append(("c", clock.monotonic())))
+
+        clock.call_later(2, later)
+        clock.call_later(1, lambda: seen.append(("a", clock.monotonic())))
+        clock.call_later(1.5, lambda: seen.append(("never", 0.0))).cancel()
+        clock.sleep(10)
+        assert seen == [("a", 1.0), ("b", 2.0), ("c", 3.0)]
+        assert clock.monotonic() == 10
+
+    def test_sleeping_until_ends_when_it_is_so_or_nothing_is_due(self) -> None:
+        clock, done = SimulatedClock(), list[int]()
+        clock.call_later(5, lambda: done.append(1))
+        assert clock.sleep_until(lambda: bool(done))
+        assert clock.monotonic() == 5
+        assert not clock.sleep_until(lambda: len(done) == 2)
