@@ -153,6 +153,9 @@ class Connection:
 
         def measured(message: str | bytes) -> Any:
             self._sizes = [len(message), 0]
+            if protocol.transport.session is not None:
+                # Our settings only: no proxy, no .netrc of the environment (and looking costs a third of a message).
+                protocol.transport.session.trust_env = False
             reply = send(message)
             self._sizes[1] = len(reply)
             return reply
