@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
@@ -66,7 +68,8 @@ def lint(host: ApplicationHost) -> tuple[Finding, ...]:
     reading = host.reading
     faults: list[Finding] = []
     seen = _look(reading, faults)
-    found = [_finding(hazard, hit, reading) for hazard in HAZARDS for hit in hazard.look(seen)]
+    places = _Places(reading)
+    found = [_finding(hazard, hit, places) for hazard in HAZARDS for hit in hazard.look(seen)]
     return tuple(sorted([*faults, *found], key=_order))
 
 
@@ -85,9 +88,29 @@ def _order(finding: Finding) -> tuple[int, int, int, str]:
     return finding.line or 0, finding.column or 0, finding.severity.rank, finding.code
 
 
-def _finding(hazard: Hazard, hit: Hit, reading: Reading) -> Finding:
-    line, column = reading.position(hit.element) or (None, None)
-    element = reading.find.path_of(hit.element)
+class _Places:
+    """Line and column of many elements: line starts are looked for once; ``Reading.position`` counts every time."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading, self._body = reading, reading.source.body
+        self._starts = [0, *(found.end() for found in re.finditer(rb"\r\n|\n|\r", self._body))]
+
+    def of(self, element: Element) -> tuple[int, int] | tuple[None, None]:
+        """From 1, the column in characters; nothing for an element that is not in the text."""
+        at = self._reading.spans.start(element)
+        if at is None:
+            return None, None
+        line = bisect_right(self._starts, at)
+        return line, len(self._body[self._starts[line - 1] : at].decode("utf-8", "replace")) + 1
+
+    def path(self, element: Element) -> str:
+        """The element as errors name it."""
+        return self._reading.find.path_of(element)
+
+
+def _finding(hazard: Hazard, hit: Hit, places: _Places) -> Finding:
+    line, column = places.of(hit.element)
+    element = places.path(hit.element)
     return Finding(hazard.code, hazard.severity, hazard.title, hit.what, hazard.why, hazard.fix, line, column, element)
 
 

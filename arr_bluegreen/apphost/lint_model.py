@@ -139,19 +139,20 @@ class Seen:
 
     def farm(self, name: str) -> FarmSeen | None:
         """The farm of this name, without case."""
-        return next((one for one in self.farms if one.word.name.casefold() == name.casefold()), None)
+        return self._farms.get(name.casefold())
 
     def pool(self, name: str) -> PoolSeen | None:
         """The pool of this name, without case."""
-        return next((one for one in self.pools if one.word.name.casefold() == name.casefold()), None)
+        return self._pools.get(name.casefold())
 
     def rules_of(self, farm: FarmSeen) -> list[RuleSeen]:
         """The enabled rules that rewrite to this farm."""
-        return [one for one in self.rules if one.word.enabled and one.target == farm.word.name.casefold()]
+        return self._rules.get(farm.word.name.casefold(), [])
 
     def sites_of(self, server: Server) -> list[SiteSeen]:
         """The sites of this machine that would answer at the server's http port."""
-        return [one for one in self.sites if any(reaches(server, binding) for binding in one.word.bindings)]
+        at_port = self._sites.get(server.http_port, [])
+        return [one for one in at_port if any(reaches(server, binding) for binding in one.word.bindings)]
 
     @cached_property
     def slot_sites(self) -> tuple[SiteSeen, ...]:
@@ -182,6 +183,32 @@ class Seen:
         """The pools of these sites' applications, each once, in the order of the sites."""
         names = dict.fromkeys(app.pool.casefold() for one in sites for app in one.word.applications if app.pool)
         return [pool for name in names if (pool := self.pool(name)) is not None]
+
+    # -- private: indexes, for files of thousands ------------------------------------------------------
+
+    @cached_property
+    def _farms(self) -> dict[str, FarmSeen]:
+        return {one.word.name.casefold(): one for one in reversed(self.farms)}
+
+    @cached_property
+    def _pools(self) -> dict[str, PoolSeen]:
+        return {one.word.name.casefold(): one for one in reversed(self.pools)}
+
+    @cached_property
+    def _rules(self) -> dict[str, list[RuleSeen]]:
+        found: dict[str, list[RuleSeen]] = {}
+        for one in self.rules:
+            if one.word.enabled and one.target:
+                found.setdefault(one.target, []).append(one)
+        return found
+
+    @cached_property
+    def _sites(self) -> dict[int, list[SiteSeen]]:
+        found: dict[int, list[SiteSeen]] = {}
+        for one in self.sites:
+            for port in {binding.port for binding in one.word.bindings if binding.port is not None}:
+                found.setdefault(port, []).append(one)
+        return found
 
 
 def matches_every_path(rule: Rule) -> bool:
