@@ -63,7 +63,7 @@ class Reading:
         from arr_bluegreen.apphost import webfarms
 
         found = self.find.section(sections.PROXY)
-        return Proxy() if found is None else webfarms.read_proxy(found, self)
+        return webfarms.read_proxy(self.root.makeelement("proxy") if found is None else found, self)
 
     # -- rules -------------------------------------------------------------------------------------------
 
@@ -81,7 +81,9 @@ class Reading:
         from arr_bluegreen.apphost import rewrite
 
         one = self.find.section(sections.rules_section(location), location)
-        return RuleList(location, (), not location) if one is None else rewrite.read_rules(one, location, self)
+        if one is None:
+            one = self.root.makeelement("rules" if location else "globalRules")
+        return rewrite.read_rules(one, location, self)
 
     def rule(self, name: str, location: str = "") -> Rule:
         """The rule of this name."""
