@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from arr_bluegreen.cli.demo_scene import NEW_VERSION, OLD_VERSION
@@ -26,6 +26,8 @@ from arr_bluegreen.deployment.events import (
 from arr_bluegreen.errors import ExitCode
 
 Tell = Callable[[str], None]
+PROGRESS = timedelta(seconds=1)
+"""A wait says how far it is once in so long."""
 QUIET_SECONDS = 1.0
 """So long the old version must have answered nothing before the new one counts as the only one live."""
 
@@ -44,7 +46,7 @@ class Story:
     deploy_code: int | None = None
     steps: list[dict[str, object]] = field(default_factory=list)
     _titles: dict[str, str] = field(default_factory=dict)
-    _progress: str = ""
+    _told_at: datetime = field(default=datetime.min.replace(tzinfo=UTC))
 
     def load_said(self, line: str) -> None:
         """One JSON line of the load."""
@@ -56,8 +58,14 @@ class Story:
             stamped = from_line(line)
         except (ValueError, KeyError, TypeError):
             return
-        if stamped is not None:
-            self._take(stamped.event)
+        if stamped is None:
+            return
+        if not isinstance(stamped.event, StepProgress):
+            self._told_at = stamped.at
+        elif stamped.at - self._told_at < PROGRESS:
+            return
+        self._told_at = stamped.at
+        self._take(stamped.event)
 
     def tally(self) -> str:
         """Requests so far, by version, and failures."""
@@ -120,7 +128,8 @@ class Story:
             case StepStarted():
                 self._titles[event.step] = event.title
             case StepProgress():
-                self._progressed(event)
+                share = "" if event.fraction is None else f" {min(event.fraction, 1.0):.0%}"
+                self.tell(f"  {'...':<8} {'':>6}    {event.text + share:<56}  {self.tally()}")
             case StepDone():
                 self._step(event.step, "done", event.seconds)
             case StepSkipped():
@@ -140,15 +149,11 @@ class Story:
 
     def _step(self, name: str, state: str, seconds: float, why: str = "") -> None:
         self.steps.append({"name": name, "state": state, "seconds": round(seconds, 3)})
+        if state == "skipped":
+            return  # nothing to see
         title = self._titles.get(name, name)
         said = f"{title} ({why})" if why else title
-        self.tell(f"  {state:<8} {seconds:>6.1f} s  {said:<60}  {self.tally()}".rstrip())
-
-    def _progressed(self, event: StepProgress) -> None:
-        if event.text != self._progress:
-            self._progress = event.text
-            share = "" if event.fraction is None else f" {min(event.fraction, 1.0):.0%}"
-            self.tell(f"       ... {event.text}{share}")
+        self.tell(f"  {state:<8} {seconds:>6.1f} s  {said:<56}  {self.tally()}".rstrip())
 
     def _switch_ms(self) -> float | None:
         first = self.seen.get("first_seen", {}).get(NEW_VERSION)
