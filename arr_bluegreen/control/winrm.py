@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from arr_bluegreen.control import wsman
 from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.endpoint import Endpoint
 from arr_bluegreen.control.interface import Clock
@@ -247,9 +248,9 @@ class Command:
         clock = self._connection.clock
         start = clock.monotonic()
         try:
-            out, err, code, done = self._connection.message(
+            reply = self._connection.message(
                 "Receive",
-                lambda p: p.get_command_output_raw(self._shell, self._id),
+                lambda p: p.send_message(wsman.receive(self._shell, self._id, seconds=p.operation_timeout_sec)),
                 again=False,
                 wait=min(20.0, max(1.0, within)),
             )
@@ -257,11 +258,12 @@ class Command:
             if type(cause).__name__ == "WinRMOperationTimeoutError":
                 return Received()
             raise
-        if not out and not err and not done:
+        out, err, code = wsman.received(reply)
+        if not out and not err and code is None:
             self._mind_empty(clock, clock.monotonic() - start)
         else:
             self._empty = 0
-        return Received(out, err, code & 0xFFFFFFFF if done else None)
+        return Received(out, err, code)
 
     def finish(self, within: float) -> Output:
         """Receive until it has ended; raises ``UnreachableError`` (maybe done) after ``within`` seconds."""
@@ -292,7 +294,11 @@ class Command:
 
     def _piece(self, piece: bytes, end: bool, again: bool) -> None:
         self._connection.message(
-            "Send", lambda p: p.send_command_input(self._shell, self._id, piece, end=end), again=again
+            "Send",
+            lambda p: p.send_message(
+                wsman.send(self._shell, self._id, piece, end=end, seconds=p.operation_timeout_sec)
+            ),
+            again=again,
         )
 
     def _mind_empty(self, clock: Clock, spent: float) -> None:
