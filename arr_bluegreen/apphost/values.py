@@ -135,10 +135,7 @@ def _read_time_span(text: str, of: Type) -> timedelta:
     assert found  # _refuse never returns
     days, hours, minutes, seconds = (int(one or 0) for one in found.groups()[:4])
     microseconds = int((found[5] or "").ljust(6, "0")[:6])
-    try:
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, microseconds=microseconds)
-    except OverflowError:
-        return timedelta(seconds=float(_refuse(text, of)))
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, microseconds=microseconds)
 
 
 def _spelled(text: str, of: Type) -> str:
