@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from arr_bluegreen.errors import ArrBlueGreenError
-from arr_bluegreen.simulator.hostfaults import do_fault, is_host_fault, told
+from arr_bluegreen.errors import ArrBlueGreenError, UsageError
+from arr_bluegreen.simulator.hostfaults import HOST_FAULTS, do_fault, is_host_fault, told
 
 if TYPE_CHECKING:
     from arr_bluegreen.simulator.faults import Faults
@@ -69,8 +69,15 @@ class Admin:
         elif text.startswith("rtt-ms="):
             self._faults.rtt_ms = float(text.partition("=")[2])
         else:
-            self._faults.add(text)
+            self._plan(self._faults, text)
         return text
+
+    def _plan(self, faults: Faults, text: str) -> None:
+        try:
+            faults.add(text)
+        except UsageError as error:
+            hint = f"{error.hint} And now: {', '.join(HOST_FAULTS)}, clear, rtt-ms=N."
+            raise UsageError(str(error), hint=hint) from error
 
     def _drop(self) -> int:
         if self._drop_winrm is not None:

@@ -273,8 +273,20 @@ class SimulatedIis:
             for site in self._config.reading.sites:
                 if site.pool.casefold() == configured.name.casefold():
                     self._load(worker, site)
+            self._recycle_in_time(configured, worker)
             for listener in self.worker_started:
                 listener(worker)
+
+    def _recycle_in_time(self, configured: ApplicationPool, worker: Worker) -> None:
+        """``periodicRestart/@time``, 29 hours unless set: the recycle that loses ARR's state (arr.md 3.2, 5.6)."""
+
+        def recycle() -> None:
+            if not worker.retiring and self._config.reading.pool(worker.pool) is not None:
+                self.recycle_pool(worker.pool)
+
+        seconds = configured.recycling.periodic_restart_time.total_seconds()
+        if seconds:
+            self._clock.call_later(seconds, recycle)
 
     def _load(self, worker: Worker, site: Site) -> App:
         spec = read_spec(self._drives, site.physical_path)

@@ -138,6 +138,20 @@ def test_a_recycle_gives_a_new_pid_and_start_time(arr_host: SimulatedHost, arr_c
     assert after.started > before[0].started
 
 
+def test_a_pool_is_recycled_in_its_time(arr_host_from: HostFactory, arr_clock: SimulatedClock) -> None:
+    """0 is never (arr.md 3.2)."""
+    config = BLUE_GREEN.read_bytes().replace(
+        b'<periodicRestart time="00:00:00" />', b'<periodicRestart time="00:05:00" />', 2
+    )
+    host = arr_host_from(config)
+    before = [workers(host, one) for one in ("Front", "shop-blue", "shop-green")]
+    arr_clock.sleep(299)
+    assert before == [workers(host, one) for one in ("Front", "shop-blue", "shop-green")]
+    arr_clock.sleep(2)
+    after = [workers(host, one) for one in ("Front", "shop-blue", "shop-green")]
+    assert [a != b for a, b in zip(before, after, strict=True)] == [True, True, False]
+
+
 def test_requests_in_flight_are_told_per_pool_where_request_monitor_is(arr_host: SimulatedHost) -> None:
     send(arr_host, seconds=5.0)
     assert [one.requests for one in arr_host.iis.pools(["Front", "shop-blue", "shop-green"])] == [1, 1, 0]
