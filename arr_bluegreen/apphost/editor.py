@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from arr_bluegreen.apphost.edit import Edit
 from arr_bluegreen.apphost.inverse import inverse
+from arr_bluegreen.apphost.ledger import Ledger, Settle
 from arr_bluegreen.apphost.lower import lower
 from arr_bluegreen.apphost.perform import Performer
 from arr_bluegreen.apphost.reading import Reading
 from arr_bluegreen.apphost.source import Source
-from arr_bluegreen.apphost.splice import Ledger, Settle, Splice, spliced
+from arr_bluegreen.apphost.splice import Splice, spliced
 from arr_bluegreen.apphost.tree import tree_digest
 from arr_bluegreen.apphost.undo import patches, undo_splices
 from arr_bluegreen.errors import ArrBlueGreenError

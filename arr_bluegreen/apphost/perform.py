@@ -7,8 +7,8 @@ from typing import assert_never
 
 from arr_bluegreen.apphost import edit as e
 from arr_bluegreen.apphost.find import Finder
+from arr_bluegreen.apphost.ledger import Ledger
 from arr_bluegreen.apphost.reading import Reading
-from arr_bluegreen.apphost.splice import Ledger
 from arr_bluegreen.apphost.tree import Element
 from arr_bluegreen.errors import ConfigurationError, NoSuchObject
 from arr_bluegreen.webfarm.rule import LAST, Position, Where

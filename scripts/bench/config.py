@@ -59,7 +59,10 @@ def large_file(*, sites: int = SITES, pools: int = POOLS, farms: int = FARMS) ->
 
 _READ = "import sys; data = open(sys.argv[1], 'rb').read()\n"
 _LXML_PARSE = f"{_READ}from lxml import etree; etree.fromstring(data)"
-_LXML_WRITE = f"{_READ}from lxml import etree; t = etree.fromstring(data).getroottree()\nopen(sys.argv[1] + '.a', 'wb').write(etree.tostring(t))"
+_LXML_WRITE = f"""{_READ}from lxml import etree
+text = etree.tostring(etree.fromstring(data).getroottree())
+open(sys.argv[1] + '.a', 'wb').write(text)
+"""
 _OURS = f"{_READ}from arr_bluegreen.apphost import ApplicationHost\nhost = ApplicationHost.parse(data)\n"
 _OPEN = f"{_OURS}assert len(host.farm('farm700').servers) == 2"
 _EDIT = f"""{_OURS}from arr_bluegreen.webfarm.change import SetServer, settings

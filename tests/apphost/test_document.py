@@ -40,7 +40,9 @@ POOLS = b"""<configuration>
     <applicationPools>
       <add name="own" startMode="AlwaysRunning" />
       <add name="bare" />
-      <applicationPoolDefaults startMode="AlwaysRunning"><processModel idleTimeout="00:05:00" /></applicationPoolDefaults>
+      <applicationPoolDefaults startMode="AlwaysRunning">
+        <processModel idleTimeout="00:05:00" />
+      </applicationPoolDefaults>
     </applicationPools>
     <sites>
       <site name="a" id="1"><application path="/" /><applicationDefaults preloadEnabled="true" /></site>
@@ -57,11 +59,11 @@ def test_a_value_says_whether_element_defaults_or_schema_gave_it() -> None:
     assert host.setting(ApplicationPool, ("own",), "start_mode") == Effective("AlwaysRunning", Origin.ELEMENT, (4, 23))
     assert host.setting(ApplicationPool, ("BARE",), "start_mode").origin is Origin.DEFAULTS
     assert host.setting(ApplicationPool, ("own",), "process_model.idle_timeout") == Effective(
-        idle, Origin.DEFAULTS, (6, 73)
+        idle, Origin.DEFAULTS, (7, 23)
     )
     assert host.setting(ApplicationPool, ("own",), "queue_length") == Effective(1000, Origin.SCHEMA)
     assert host.setting(Application, ("a", "/"), "preload_enabled").value is True
-    assert host.setting(Application, ("a", "/"), "pool") == Effective("bare", Origin.DEFAULTS, (10, 28))
+    assert host.setting(Application, ("a", "/"), "pool") == Effective("bare", Origin.DEFAULTS, (12, 28))
     assert host.setting(Site, ("a",), "server_auto_start").origin is Origin.SCHEMA
     with pytest.raises(NoSuchObject, match="no setting 'idle'"):
         host.setting(ApplicationPool, ("own",), "idle")
