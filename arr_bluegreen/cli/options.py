@@ -55,6 +55,9 @@ def on(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on", metavar="TARGET", default=None, help="file:PATH, local, or winrm:HOST[:PORT][,HOST...] (default: local)"
     )
+    parser.add_argument(
+        "--despite-redirection", action="store_true", help="write a file that IIS does not read (shared configuration)"
+    )
     parser.add_argument("--user", help="who signs in (default: $ARR_BLUEGREEN_USER)")
     parser.add_argument("--password-file", metavar="FILE", help="its password (default: $ARR_BLUEGREEN_PASSWORD)")
     transports = ["ntlm", "kerberos", "credssp", "certificate", "basic"]

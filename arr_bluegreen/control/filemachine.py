@@ -20,7 +20,6 @@ from arr_bluegreen.control.interface import (
     RecordStore,
     SiteControl,
 )
-from arr_bluegreen.control.local_files import file_records
 from arr_bluegreen.control.textdiff import unified
 from arr_bluegreen.errors import CapabilityMissing
 from arr_bluegreen.webfarm.change import ConfigChange
@@ -124,6 +123,8 @@ class FileMachine:
 
     def records(self, farm: str) -> RecordStore:
         """A file's records lie with the command's own state (``local_files.state_folder``), one folder per file."""
+        from arr_bluegreen.control.local_files import file_records  # dear: it brings filelock
+
         return file_records(self.file.path, farm)
 
     def facts(self) -> MachineFacts:
