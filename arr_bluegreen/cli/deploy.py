@@ -32,7 +32,7 @@ def add(parser: Parser) -> None:
         ("abort", "end a run before its switch and clear the idle slot", deploy_run.abort),
     ):
         one = _described(verbs, name, text, run, changes=True)
-        one.add_argument("--run", metavar="RUN", help="which run (default: the last)")
+        one.add_argument("--run", metavar="RUN", dest="run_name", help="which run (default: the last)")
         one.add_argument("--live", metavar="SLOT", help="which slot is live, when the machines leave it open")
         one.add_argument("--accept-gap", action="store_true", help="allow writes that restart slots, this once")
         _watched(one)

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def resume(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """Go on with a run that stopped. Nothing to resume is done (0)."""
     with world(arguments, out) as there:
-        name, events = find_run(there.journals, there.controls, there.deployment, arguments.run or "")
+        name, events = find_run(there.journals, there.controls, there.deployment, arguments.run_name or "")
         if is_over(events):
             out.result({"run": name, "outcome": "nothing to resume"}, [f"run {name} is over; nothing to resume"])
             return ExitCode.DONE
@@ -63,7 +63,7 @@ def switch_back(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """The old slot live again: back over an unfinished run, else a new run the other way."""
     with world(arguments, out) as there:
         found = is_unfinished(there.journals)
-        if found is not None and (not arguments.run or arguments.run == found[0]):
+        if found is not None and (not arguments.run_name or arguments.run_name == found[0]):
             return _again(arguments, out, there, found[0], found[1], Run.switch_back)
         there = with_known_slots(arguments, there)
         plan = plan_switch_back(
@@ -78,7 +78,7 @@ def switch_back(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def abort(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """End a run before its switch."""
     with world(arguments, out) as there:
-        name, events = find_run(there.journals, there.controls, there.deployment, arguments.run or "")
+        name, events = find_run(there.journals, there.controls, there.deployment, arguments.run_name or "")
         if is_over(events):
             out.result({"run": name, "outcome": "nothing to abort"}, [f"run {name} is over; nothing to abort"])
             return ExitCode.DONE

@@ -1,4 +1,4 @@
-"""What others do in the middle of a run, at every control call: ARR recycled, the file edited, probes late, a slot dying."""
+"""What others do in the middle of a run, at every control call: ARR recycled, the file edited, a slot dying, ..."""
 
 from __future__ import annotations
 

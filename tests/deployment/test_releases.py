@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from arr_bluegreen.control.interface import ApplicationFacts
 from arr_bluegreen.deployment import wanted
 from arr_bluegreen.deployment.begin import plan_run
 from arr_bluegreen.deployment.ensure import ensure_new, in_service
@@ -243,14 +244,10 @@ def _all_named(scene: Scene) -> None:
 def test_per_release_is_refused_where_a_farm_write_restarts_what_serves(tmp_path: Path) -> None:
     """ASP.NET Core without a working opt-out (arr.md 5.8); --accept-gap says yes."""
     releases = Releases(tmp_path, PER_RELEASE)
-    web_config = (
-        "<configuration><system.webServer><aspNetCore processPath='dotnet' /></system.webServer></configuration>"
-    )
-    releases.scene.host.files.write_text(r"C:\inetpub\front\web.config", web_config)
-    text = described(PER_RELEASE)
+    text, machine = described(PER_RELEASE), releases.scene.machine
+    core = ApplicationFacts("", asp_net_core=True, in_process=True)
+    machine.applications = lambda paths: tuple(core for _ in paths)  # type: ignore[attr-defined]  # an optional hand
     before = releases.scene.host.config.data()
-    if not hasattr(releases.scene.machine, "applications"):
-        pytest.skip("this machine cannot tell what its applications are")
     with pytest.raises(RefusedError, match=r"ASP\.NET Core"):
         ensure_new(text, releases.scene.controls, release="2")
     assert releases.scene.host.config.data() == before

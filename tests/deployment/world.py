@@ -27,7 +27,8 @@ from arr_bluegreen.webfarm.change import ConfigChange
 BLUE, GREEN = "127.0.0.2", "127.0.0.3"
 CONFIG = (Path(__file__).parents[2] / "fixtures" / "apphost" / "blue-green.config").read_bytes()
 HEALTH_FILE_CONFIG = CONFIG.replace(
-    b'url="http://shop.example/health" interval="00:00:01" timeout="00:00:02" statusCodeMatch="200" responseMatch="healthy"',
+    b'url="http://shop.example/health" interval="00:00:01" timeout="00:00:02" statusCodeMatch="200" '
+    b'responseMatch="healthy"',
     b'url="http://shop.example/arr-health/up.txt" interval="00:00:01" timeout="00:00:02" statusCodeMatch="200" '
     b'responseMatch="up" retries="1"',
 )

@@ -1,0 +1,234 @@
+"""Real processes, real SIGKILL, real WinRM: ``deploy run`` killed at every journal line against one kept simulated host,
+under traffic, then resumed. The hook that kills is here, not in the product: the child replaces the journal's writer."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from arr_bluegreen.deployment import journal as journal_module
+from arr_bluegreen.deployment.journal import Journals, append_durably, is_over
+
+pytest.importorskip("aiohttp", reason="the simulated host needs the extra 'simulator'")
+fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks the process that is killed")
+
+USER = "Administrator"
+MODES = ("before", "torn", "before fsync", "after")
+TEXT = r"""
+[app]
+name = "shop"
+hosts = ["shop.example"]
+front = ["Front"]
+[config]
+writes = "always"
+[[slots.slot]]
+name = "blue"
+[[slots.slot.member]]
+address = "127.0.0.2"
+http_port = 8001
+site = "shop-blue"
+pool = "shop-blue"
+[[slots.slot]]
+name = "green"
+[[slots.slot.member]]
+address = "127.0.0.3"
+http_port = 8002
+site = "shop-green"
+pool = "shop-green"
+[gate]
+version_header = "X-App-Version"
+passes = 1
+every = "50ms"
+[durable]
+by = "DURABLE"
+[drain]
+quiet = "0s"
+every = "50ms"
+"""
+
+
+@dataclass
+class Host:
+    """A simulated host in a process of its own."""
+
+    winrm: int
+    front: int
+    folder: Path
+
+    def deploy(self, verb: str, *more: str, kill_at: int = -1, mode: str = "") -> int | None:
+        """One ``deploy`` command in a forked process; its exit code, None when it was killed."""
+        sys.stdout.flush()
+        pid = os.fork()
+        if not pid:
+            _child(self, verb, more, kill_at, mode)
+        _, status = os.waitpid(pid, 0)
+        return None if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status)
+
+    @property
+    def journals(self) -> Journals:
+        return Journals(self.folder / "state" / "shop")
+
+
+def _child(host: Host, verb: str, more: tuple[str, ...], kill_at: int, mode: str) -> None:
+    """Never returns: the command's exit code, or SIGKILL at the journal line."""
+    lines = 0
+
+    def append(path: Path, data: bytes) -> None:
+        nonlocal lines
+        lines += 1
+        if lines - 1 != kill_at:
+            return append_durably(path, data)
+        part = {"before": b"", "torn": data[: len(data) // 2]}.get(mode, data)
+        with path.open("ab") as file:
+            file.write(part)
+            file.flush()
+            if mode == "after":
+                os.fsync(file.fileno())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    code = 1
+    try:
+        journal_module.Journals.__init__.__defaults__ = (append,)  # type: ignore[attr-defined]  # a function has them
+        from arr_bluegreen.cli.main import run
+
+        sys.stdout = sys.stderr = (host.folder / "talk.txt").open("a", buffering=1)
+        where = ["--on", f"winrm:127.0.0.1:{host.winrm}", "--state-dir", str(host.folder / "state"), "--user", USER]
+        code = int(run(["deploy", verb, str(host.folder / "deployment.toml"), *where, *more]))
+    finally:
+        os._exit(code)
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Host]:
+    from tests.deployment.world import BOTH_ENABLED, CONFIG
+
+    durable = getattr(request, "param", "enabled")
+    monkeypatch.setenv("ARR_BLUEGREEN_USER", USER)
+    monkeypatch.setenv("ARR_BLUEGREEN_PASSWORD", secrets.token_urlsafe(12))
+    (tmp_path / "deployment.toml").write_text(TEXT.replace("DURABLE", durable))
+    config = CONFIG if durable == "enabled" else CONFIG.replace(*BOTH_ENABLED)
+    (tmp_path / "applicationHost.config").write_bytes(config)
+    for name, version in (("blue", "1"), ("green", "2")):
+        folder = tmp_path / "drives" / "C" / "inetpub" / f"shop-{name}"
+        folder.mkdir(parents=True)
+        (folder / "simulated-app.json").write_text(json.dumps({"version": version}))
+    command = [sys.executable, "-m", "arr_bluegreen", "simulator", "run"]
+    command += ["--config", str(tmp_path / "applicationHost.config"), "--root", str(tmp_path / "drives"), "--json"]
+    with (tmp_path / "host.txt").open("wb") as talk:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=talk)
+    try:
+        ready = _first_line(process)
+        yield Host(ready["winrm_port"], ready["front_port"], tmp_path)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@fork
+@pytest.mark.parametrize("host", ["enabled"], indirect=True)
+def test_killed_at_every_journal_line_and_resumed(host: Host) -> None:
+    """Forth and back in turn; the way of dying changes from line to line, ``--long`` has every way at every line."""
+    _every_line(host, lambda line: (MODES[line % len(MODES)],))
+
+
+@fork
+@pytest.mark.long
+@pytest.mark.parametrize("host", ["enabled", "reconcile"], indirect=True)
+def test_killed_in_every_way_at_every_journal_line(host: Host) -> None:
+    _every_line(host, lambda line: MODES)
+
+
+# -- private -------------------------------------------------------------------------------------------------
+
+
+def _every_line(host: Host, modes: object) -> None:
+    assert callable(modes)
+    load = _Load(host)
+    slots, live = ("blue", "green"), 0
+    if "reconcile" in (host.folder / "deployment.toml").read_text():
+        _settle(host)
+    line, over = 0, False
+    while not over:
+        for mode in modes(line):
+            live = 1 - live
+            more = ("--version", str(live + 1))
+            killed = host.deploy("run", *more, kill_at=line, mode=mode)
+            assert killed in (None, 0), (line, mode, killed, (host.folder / "talk.txt").read_text()[-2000:])
+            over = killed == 0
+            _go_on(host, more, (line, mode))
+            last = host.journals.last()
+            assert last is not None
+            assert is_over(last[1])
+            assert json.loads(_status(host))["wanted"] == slots[live], (line, mode)
+        line += 1
+    assert line > 20, "a run has many lines"
+    said = load.finish()
+    assert said["failed"] == 0, said
+    assert said["requests"] > 100
+
+
+def _go_on(host: Host, more: tuple[str, ...], point: object) -> None:
+    """What a user would do: resume; where not even the first line was written, wait for the lease (here: unlock), run."""
+    found = host.journals.runs()
+    unfinished = [one for one in found if not is_over(host.journals.of(one).read()) and host.journals.of(one).read()]
+    if unfinished:
+        code = host.deploy("resume")
+    elif host.journals.last() is None or _wanted(host) != ("blue", "green")[int(more[1]) - 1]:
+        assert host.deploy("unlock") == 0
+        code = host.deploy("run", *more)
+    else:
+        code = 0
+    assert code == 0, (point, (host.folder / "talk.txt").read_text()[-2000:])
+
+
+def _wanted(host: Host) -> object:
+    return json.loads(_status(host))["wanted"]
+
+
+def _status(host: Host) -> str:
+    talk = host.folder / "talk.txt"
+    before = talk.stat().st_size if talk.exists() else 0
+    assert host.deploy("status", "--json") == 0
+    return talk.read_text()[before:].strip().splitlines()[-1]
+
+
+def _settle(host: Host) -> None:
+    """Both slots enabled and in service: the first word says who is live."""
+    assert host.deploy("run", "--version", "1", "--live", "green") == 0
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> dict[str, int]:
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], 20)
+    assert ready, "the simulated host did not come up"
+    found: dict[str, int] = json.loads(process.stdout.readline())
+    assert "winrm_port" in found, found
+    return found
+
+
+class _Load:
+    """Clients in a process of their own."""
+
+    def __init__(self, host: Host) -> None:
+        command = [sys.executable, "-m", "arr_bluegreen.simulator.load", "--url", f"http://127.0.0.1:{host.front}"]
+        command += ["--host", "shop.example", "--rate", "40", "--slow-seconds", "0.3", "--web-socket-seconds", "0.3"]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        time.sleep(0.5)
+
+    def finish(self) -> dict[str, int]:
+        out, _ = self._process.communicate(timeout=30)  # its stdin closes: it comes to its end
+        found: dict[str, int] = json.loads(out.decode().strip().splitlines()[-1])
+        return found
