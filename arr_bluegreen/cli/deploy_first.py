@@ -14,7 +14,7 @@ from arr_bluegreen.deployment.aliases import free_loopback
 from arr_bluegreen.deployment.content import join
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.first import FirstDeployment, FirstWish, NewSlot, plan_first
-from arr_bluegreen.deployment.first_run import FirstGate, FirstHands, run_first
+from arr_bluegreen.deployment.first_run import FirstGate, FirstHands, clear_first, run_first
 from arr_bluegreen.deployment.front_rule import front_rules, public_hosts, rule_names
 from arr_bluegreen.deployment.instance import find_farm, find_site
 from arr_bluegreen.deployment.names import instance_name
@@ -46,10 +46,13 @@ def described_from_site(arguments: argparse.Namespace, machine: Machine) -> tupl
     return _HEAD + to_toml(_data(arguments, machine, configuration, site, app)), app
 
 
-def is_first(deployment: Deployment, configuration: Configuration) -> bool:
+def is_first(there: World) -> bool:
     """Whether the first run is still to come: a site is named, and no rule of ours leads to the farm yet."""
-    rules = [one for found in configuration.rule_lists if found.is_global for one in found.rules]
-    return bool(deployment.app.from_site) and not rule_names(deployment.app.farm, rules)
+    if not there.deployment.app.from_site:
+        return False
+    lists = there.controls.arr[0].config.read().rule_lists
+    rules = [one for found in lists if found.is_global for one in found.rules]
+    return not rule_names(there.deployment.app.farm, rules)
 
 
 def run_first_deployment(arguments: argparse.Namespace, out: Output, there: World) -> ExitCode:
@@ -67,6 +70,33 @@ def run_first_deployment(arguments: argparse.Namespace, out: Output, there: Worl
     name = wish.slots[0].name
     value = {"outcome": "done", "live": name, "first": True, **_value(plan)}
     out.result(value, [*plan.explain, f"done: {name} is live; site '{wish.site}' is the front now"])
+    return ExitCode.DONE
+
+
+def tell_first(out: Output, there: World) -> ExitCode:
+    """Where a first deployment stands that has not come to its rules: what of it is recorded and there."""
+    deployment, machine = there.deployment, _only(there)
+    owned, configuration = read_owned(machine.records(deployment.app.farm)), machine.config.read()
+    farm = find_farm(configuration, deployment.app.farm)
+    pieces = [f"farm '{farm.name}'"] if farm is not None else []
+    pieces += [f"site '{one.site}'" for one in owned.instances if find_site(configuration, one.site) is not None]
+    text = f"begun and not finished: {', '.join(pieces) or 'only recorded'}" if owned.instances else "not begun"
+    commands = ["deploy run", *(["deploy abort"] if owned.instances else [])]
+    lines = [f"{deployment.app.name}: site '{deployment.app.from_site}' serves; the first deployment is {text}"]
+    value = {"app": deployment.app.name, "first": text, "made": pieces, "commands": commands}
+    out.result(value, [*lines, *(f"  arr-bluegreen {one}" for one in commands)])
+    return ExitCode.DONE
+
+
+def abort_first(arguments: argparse.Namespace, out: Output, there: World) -> ExitCode:
+    """What a first deployment made before its rules is cleared away again."""
+    machine = _only(there)
+    if not arguments.dry_run:
+        with under_lock(there):
+            clear_first(first_wish(there.deployment), _hands(there, machine, out))
+    verb = "would be" if arguments.dry_run else "is"
+    text = f"what the first deployment made {verb} cleared away; site '{there.deployment.app.from_site}' serves"
+    out.result({"outcome": "aborted", "first": True, "dry_run": arguments.dry_run}, [text])
     return ExitCode.DONE
 
 

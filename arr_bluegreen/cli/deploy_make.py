@@ -57,10 +57,10 @@ def with_new_slot(arguments: argparse.Namespace, out: Output, there: World) -> W
     return replace(there, deployment=made.deployment)
 
 
-def with_known_slots(arguments: argparse.Namespace, there: World) -> World:
-    """The world with the live slot and the previous one, for verbs that make nothing."""
+def with_known_slots(arguments: argparse.Namespace, there: World, *, looks: bool = False) -> World:
+    """The world with the live slot and the previous one, for verbs that make nothing; see ``known_pair``."""
     live = getattr(arguments, "live", None) or ""
-    return replace(there, deployment=known_pair(there.deployment, there.controls, live))
+    return replace(there, deployment=known_pair(there.deployment, there.controls, live, newest_other=looks))
 
 
 def preview(arguments: argparse.Namespace, there: World) -> list[str] | None:

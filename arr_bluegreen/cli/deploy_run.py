@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from arr_bluegreen.cli.deploy_first import is_first, run_first_deployment
+from arr_bluegreen.cli.deploy_first import abort_first, is_first, run_first_deployment
 from arr_bluegreen.cli.deploy_make import preview, with_known_slots, with_new_slot
 from arr_bluegreen.cli.deploy_story import listeners
 from arr_bluegreen.cli.deploy_view import plan_lines, plan_value
@@ -28,7 +28,7 @@ from arr_bluegreen.errors import ExitCode, RefusedError, StalePlanError, UsageEr
 def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """Bring the new version live. Refused (3) while an earlier run of this deployment is unfinished."""
     with world(arguments, out) as there:
-        if there.deployment.app.from_site and is_first(there.deployment, there.controls.arr[0].config.read()):
+        if is_first(there):
             return run_first_deployment(arguments, out, there)
         _refuse_unfinished(there)
         if arguments.dry_run and (lines := preview(arguments, there)) is not None:
@@ -78,6 +78,8 @@ def switch_back(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def abort(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """End a run before its switch."""
     with world(arguments, out) as there:
+        if is_first(there):
+            return abort_first(arguments, out, there)
         name, events = find_run(there.journals, there.controls, there.deployment, arguments.run_name or "")
         if is_over(events):
             out.result({"run": name, "outcome": "nothing to abort"}, [f"run {name} is over; nothing to abort"])

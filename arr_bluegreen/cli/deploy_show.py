@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from arr_bluegreen.cli.deploy_first import is_first, tell_first
 from arr_bluegreen.cli.deploy_make import preview, with_known_slots
 from arr_bluegreen.cli.deploy_view import plan_lines, plan_value, run_value, standing
 from arr_bluegreen.cli.deploy_world import World, journals, world
@@ -15,6 +16,7 @@ from arr_bluegreen.deployment import lock, wanted
 from arr_bluegreen.deployment.begin import plan_run
 from arr_bluegreen.deployment.description_read import read_description
 from arr_bluegreen.deployment.now import Now, stores
+from arr_bluegreen.deployment.ownership import read_owned
 from arr_bluegreen.deployment.slots import describe
 from arr_bluegreen.errors import ExitCode, UsageError
 from arr_bluegreen.webfarm import certainly_receives
@@ -53,7 +55,9 @@ def plan(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """What serves, what is wanted, who holds the lock, where the last run stands, and what to type now."""
     with world(arguments, out) as there:
-        there = with_known_slots(arguments, there)
+        if is_first(there):
+            return tell_first(out, there)
+        there = with_known_slots(arguments, there, looks=True)
         now = Now(there.controls, there.deployment)
         record = wanted.newest(stores(there.controls, there.deployment))
         holders = {one.name: lock.holder_of(one, there.deployment.app.farm) for one in there.controls.arr}
@@ -67,12 +71,14 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
             "servers": servers,
             "wanted": record.slot if record else None,
             "lock": {name: one.describe() if one else None for name, one in holders.items()},
+            "instances": (instances := _instances(there)),
             "run": text,
             "commands": commands,
         }
         lines = [f"{there.deployment.app.name}: {value['slots']}"]
         lines += [f"  {one['machine']} {one['slot']} {one['address']}: {one['text']}" for one in servers]
         lines.append(f"wanted: {f'{record.slot} (epoch {record.epoch})' if record else 'nothing recorded'}")
+        lines += [f"recorded: {one['slot']} ({one['text']})" for one in instances]
         lines += [f"lock on {name}: {one.describe()}" for name, one in holders.items() if one]
         out.result(value, [*lines, text, *(f"  arr-bluegreen {one}" for one in commands)])
     return ExitCode.DONE
@@ -113,6 +119,19 @@ def _plan(arguments: argparse.Namespace, there: World) -> Any:
         version=arguments.version,
         accept_gap=arguments.accept_gap,
     )
+
+
+def _instances(there: World) -> list[dict[str, Any]]:
+    """What is recorded as ours besides the slots at hand: older, kept, or left over from a crash."""
+    shown = {one.name.casefold() for one in there.deployment.slots.slots}
+    found = []
+    for machine in there.controls.arr:
+        for one in read_owned(machine.records(there.deployment.app.farm)).instances:
+            if one.slot.casefold() not in shown:
+                state = f"stopped since {one.stopped:%Y-%m-%d %H:%M}" if one.stopped else "not stopped"
+                text = f"site '{one.site}', pool '{one.pool}', {one.address}:{one.http_port}, {state}"
+                found.append({"machine": machine.name, "slot": one.slot, "text": text})
+    return found
 
 
 def _servers(there: World, now: Now) -> list[dict[str, Any]]:

@@ -43,7 +43,8 @@ def world(arguments: argparse.Namespace, out: Output) -> Iterator[World]:
         stack.callback(_close, arr)
         others = _others(arguments, out, deployment, arr)
         stack.callback(_close, tuple(others.values()))
-        yield World(deployment, Controls(arr, SystemClock(), LocalCommands(), others, edit_xml), journals(arguments, deployment))
+        controls = Controls(arr, SystemClock(), LocalCommands(), others, edit_xml)
+        yield World(deployment, controls, journals(arguments, deployment))
 
 
 def journals(arguments: argparse.Namespace, deployment: Deployment) -> Journals:

@@ -72,10 +72,12 @@ def ensure_new(
     return Ensured(as_pair(deployment, new, old), notes)
 
 
-def known_pair(deployment: Deployment, controls: Controls, live: str = "") -> Deployment:
+def known_pair(
+    deployment: Deployment, controls: Controls, live: str = "", *, newest_other: bool = False
+) -> Deployment:
     """Per release: the live instance and the previous one (which the wanted record took out) as an ordinary pair.
 
-    A description of a pair comes back as it is. Raises ``AmbiguousError`` when either cannot be told.
+    ``newest_other``, for verbs that only look: where there is no previous one, the newest other instance. A description of a pair comes back as it is. Raises ``AmbiguousError`` when either cannot be told.
     """
     if not is_per_release(deployment):
         return deployment
@@ -83,6 +85,9 @@ def known_pair(deployment: Deployment, controls: Controls, live: str = "") -> De
     owned, record = read_owned(store), wanted.newest([one.records(deployment.app.farm) for one in controls.arr])
     current = live_instance(owned, in_service(deployment, controls), live)
     previous = previous_slot(owned, record, current.slot)
+    if previous is None and newest_other:
+        others = [one for one in owned.instances if one.slot != current.slot]
+        previous = max(others, key=lambda one: one.since, default=None)
     if previous is None:
         raise AmbiguousError(
             f"'{current.slot}' is live, and no other instance is known that was live before it",
