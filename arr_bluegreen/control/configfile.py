@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import re
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +20,6 @@ from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.disk import Disk, cannot_read, cannot_write, is_shared, write_new
 from arr_bluegreen.control.interface import Clock
 from arr_bluegreen.control.windows import is_32_bit_on_64
-from arr_bluegreen.control.writerlock import writer_lock
 from arr_bluegreen.errors import ConfigurationError, RefusedError, UnfinishedError, WriteError
 
 TRIES = 5
@@ -152,7 +149,7 @@ class ConfigFile:
 
     def _swap(self, old: bytes, new: bytes) -> bool:
         """Put ``new`` in the place of ``old``; False when a later try may do better."""
-        temporary = self.path.with_name(f"{self._temporary_prefix}{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        temporary = self.path.with_name(f"{self._temporary_prefix}{os.getpid()}-{os.urandom(4).hex()}.tmp")
         try:
             like = self._disk.stat(self.path)
             self._refuse_read_only(like)
@@ -200,6 +197,8 @@ class ConfigFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        from arr_bluegreen.control.writerlock import writer_lock  # only writers pay for it
+
         with ExitStack() as held:
             try:
                 self._disk.make_folder(self._ours)
@@ -232,4 +231,6 @@ class ConfigFile:
 
     def _pause(self, attempt: int) -> None:
         if attempt:
+            import random
+
             self._clock.sleep(random.uniform(0.05, 0.2) * attempt)
