@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from arr_bluegreen.apphost.edit import AddElement, Edit, NewElement, Place, RemoveElement, SetAttributes
 from arr_bluegreen.control.hresults import meaning
 from arr_bluegreen.control.quoting import Unquotable, indexer_value, quote_argument
-from arr_bluegreen.control.winrm import Output
+from arr_bluegreen.control.winrm_shell import Output
 from arr_bluegreen.errors import ArrBlueGreenError, RefusedError, RemoteError
 from arr_bluegreen.webfarm.rule import Position, Where
 

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from arr_bluegreen.control.appcmd import APPCMD
 from arr_bluegreen.control.interface import Clock
 from arr_bluegreen.control.powershell import PowerShell
-from arr_bluegreen.control.winrm import Connection, Output, Shell, ShellGone
+from arr_bluegreen.control.winrm import Connection, ShellGone
+from arr_bluegreen.control.winrm_shell import Output, Shell
 
 APPCMD_WITHIN = 60.0
 

@@ -16,8 +16,8 @@ from arr_bluegreen.control.interface import Clock, FileControl, RecordStore
 from arr_bluegreen.control.local_files import LocalFiles, machine_records
 from arr_bluegreen.control.powershell import PowerShell
 from arr_bluegreen.control.windows import is_32_bit_on_64, is_elevated
-from arr_bluegreen.control.winrm import Output, Received
 from arr_bluegreen.control.winrm_machine import ScriptedMachine
+from arr_bluegreen.control.winrm_shell import Output, Received
 from arr_bluegreen.errors import RefusedError, UnreachableError
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 from arr_bluegreen.control.framing import POWERSHELL, Answers, Ready, bootstrap_arguments, request_line
 from arr_bluegreen.control.interface import Clock
 from arr_bluegreen.control.script_errors import error_of
-from arr_bluegreen.control.winrm import PIECE, Received, ShellGone, Talk
+from arr_bluegreen.control.winrm import ShellGone, Talk
+from arr_bluegreen.control.winrm_shell import PIECE, Received
 from arr_bluegreen.errors import RefusedError, RemoteError, UnreachableError
 
 READY_WITHIN = 30.0

@@ -6,7 +6,7 @@ from arr_bluegreen.apphost.edit import Edit
 from arr_bluegreen.apphost.lower import lower
 from arr_bluegreen.control.appcmd import judge, set_config
 from arr_bluegreen.control.hresults import ALREADY_EXISTS, SHARING_VIOLATION
-from arr_bluegreen.control.winrm import Output
+from arr_bluegreen.control.winrm_shell import Output
 from arr_bluegreen.errors import RefusedError, RemoteError
 from arr_bluegreen.webfarm import (
     FIRST,

@@ -16,7 +16,7 @@ from arr_bluegreen.control.framing import Answers, request_line, script_text
 from arr_bluegreen.control.local import LocalLauncher, LocalProgram, why_not
 from arr_bluegreen.control.powershell import PowerShell, may_repeat
 from arr_bluegreen.control.script_errors import error_of
-from arr_bluegreen.control.winrm import Received
+from arr_bluegreen.control.winrm_shell import Received
 from arr_bluegreen.errors import (
     ArrBlueGreenError,
     BadZip,
@@ -267,18 +267,20 @@ def test_only_errors_are_kept_of_clixml() -> None:
 
 def test_a_local_program_is_written_to_and_read_with_a_deadline() -> None:
     program = LocalProgram(
-        [sys.executable, "-c", "import sys; [print(l.strip()[::-1], flush=True) for l in sys.stdin]"]
+        [sys.executable, "-c", "import sys; [sys.stdout.write(l[::-1] + '!') or sys.stdout.flush() for l in sys.stdin]"]
     )
     try:
         program.send(b"abc\n")
-        assert program.receive(10).stdout.split() == [b"cba"]
+        out, code = b"", None
+        while not out.endswith(b"!"):
+            out += program.receive(10).stdout
+        assert out.split() == [b"cba!"]
         assert program.receive(0.01) == Received()
         program.send(b"xyz\n", end=True)
-        out, code = b"", None
         while code is None:
             got = program.receive(10)
             out, code = out + got.stdout, got.code
-        assert (out.split(), code) == ([b"zyx"], 0)
+        assert (out.split(), code) == ([b"cba!", b"zyx!"], 0)
     finally:
         program.stop()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from arr_bluegreen.control import winrm as winrm_module
+from arr_bluegreen.control import winrm_shell as winrm_module
 from arr_bluegreen.control.connect import ConnectSettings
 from arr_bluegreen.control.endpoint import parse_endpoint
 from arr_bluegreen.control.winrm_machine import WinrmMachine
