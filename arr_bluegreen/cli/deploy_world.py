@@ -17,7 +17,8 @@ from arr_bluegreen.cli.target import settings_of, target_of
 from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.command import LocalCommands
 from arr_bluegreen.control.connect import connect
-from arr_bluegreen.control.interface import Machine
+from arr_bluegreen.control.interface import FolderDigest, Machine
+from arr_bluegreen.control.safe_extract import inspect_zip
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.description_read import read_description
 from arr_bluegreen.deployment.hands import Identity
@@ -43,7 +44,7 @@ def world(arguments: argparse.Namespace, out: Output) -> Iterator[World]:
         stack.callback(_close, arr)
         others = _others(arguments, out, deployment, arr)
         stack.callback(_close, tuple(others.values()))
-        controls = Controls(arr, SystemClock(), LocalCommands(), others, edit_xml)
+        controls = Controls(arr, SystemClock(), LocalCommands(), others, edit_xml, _inspect_zip)
         yield World(deployment, controls, journals(arguments, deployment))
 
 
@@ -89,6 +90,10 @@ def _others(
     names = {member.machine for slot in deployment.slots.slots for member in slot.members if member.machine}
     missing = sorted(name for name in names if name.casefold() not in known)
     return {name: connect(f"winrm:{name}", settings_of(arguments, out))[0] for name in missing}
+
+
+def _inspect_zip(path: str) -> FolderDigest:
+    return inspect_zip(Path(path))
 
 
 def _close(machines: tuple[Machine, ...]) -> None:

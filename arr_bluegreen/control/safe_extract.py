@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import shutil
 import stat
@@ -63,6 +64,22 @@ def expand_zip(source: Path, target: Path, limits: ZipLimits | None = None) -> F
         if digest_folder(partial) != expected:
             raise RefusedError(f"what {source.name} expanded to is not what was in it", hint="Look at the disk.")
     return expected
+
+
+def inspect_zip(source: Path, limits: ZipLimits | None = None) -> FolderDigest:
+    """What the zip would expand to, every byte read and nothing written; ``BadZip`` as ``expand_zip`` raises it.
+
+    For a package that is uploaded: judged here first, and what the machine made of it compared with this.
+    """
+    with _opened(source) as archive:
+        infos = archive.infolist()
+        paths = check_zip(source.name, (_entry(one) for one in infos), limits or ZipLimits(), source.stat().st_size)
+        told = []
+        for info, parts in zip(infos, paths, strict=True):
+            if not info.filename.replace("\\", "/").endswith("/"):
+                with io.BytesIO() as nowhere:
+                    told.append(("/".join(parts), info.file_size, _unpack(archive, info, nowhere, keep=False)))
+    return digest_of(iter(told))
 
 
 def copy_folder(source: Path, target: Path) -> FolderDigest:
@@ -135,14 +152,20 @@ def _entry(info: zipfile.ZipInfo) -> ZipEntry:
 
 
 def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: Path) -> str:
+    with place.open("xb") as out:
+        return _unpack(archive, info, out, keep=True)
+
+
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, out: BinaryIO, *, keep: bool) -> str:
     digest, size = hashlib.sha256(), 0
-    with archive.open(info) as packed, place.open("xb") as out:
+    with archive.open(info) as packed:
         while chunk := packed.read(_CHUNK):
             size += len(chunk)
             if size > info.file_size:
                 raise BadZip(f"{info.filename} is longer than the zip says", hint="Nothing was written.")
             digest.update(chunk)
-            out.write(chunk)
+            if keep:
+                out.write(chunk)
     if size != info.file_size:
         raise BadZip(f"{info.filename} is shorter than the zip says", hint="Nothing was written.")
     return digest.hexdigest()

@@ -36,6 +36,14 @@ class ContentWish:
 
 
 @dataclass(frozen=True, slots=True)
+class ContentTools:
+    """What only the controller's adapters can do: XML settings, and a look into a zip of its own before it is sent."""
+
+    edit_xml: EditXml | None = None
+    inspect_zip: Callable[[str], FolderDigest] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
     """Where the content is, what it held before the slot's settings were made, and whether we made the folder."""
 
@@ -45,22 +53,23 @@ class Placed:
 
 
 def put_content(
-    wish: ContentWish, files: FileControl, records: RecordStore, now: datetime, edit_xml: EditXml | None = None
+    wish: ContentWish, files: FileControl, records: RecordStore, now: datetime, tools: ContentTools | None = None
 ) -> Placed:
     """The content in its folder with the slot's settings made; a retry finds it there and does no more.
 
     Raises ``UsageError`` when the source or folder is not there or the zip breaks a rule, ``RefusedError`` when the
     target cannot be written or changed under our hands.
     """
+    tools = tools or ContentTools()
     if not wish.source:
-        return _there(wish, files, edit_xml)
+        return _there(wish, files, tools.edit_xml)
     check_folder_name(wish.release)
     folder = _recorded(wish, files, records, now)
     placed = files.digest_folder(folder.path)
     if placed is None:
-        placed = _put(wish, files, folder.path)
+        placed = _put(wish, files, folder.path, tools)
     if not folder.settled:
-        make_settings(files, folder.path, wish.settings, edit_xml)
+        make_settings(files, folder.path, wish.settings, tools.edit_xml)
         change_owned(records, lambda owned: owned.with_folder(replace(folder, settled=True)))
     return Placed(folder.path, placed, ours=True)
 
@@ -130,7 +139,7 @@ def _same(wish: ContentWish, owned: Owned) -> Folder | None:
     return next((one for one in owned.folders if same(one) and one.path.casefold().startswith(below)), None)
 
 
-def _put(wish: ContentWish, files: FileControl, path: str) -> FolderDigest:
+def _put(wish: ContentWish, files: FileControl, path: str, tools: ContentTools) -> FolderDigest:
     if not wish.source.casefold().endswith(".zip"):
         if wish.upload:
             raise UsageError(f"{wish.source} is a folder of the controller", hint="Zip it, or put it on the machine.")
@@ -141,12 +150,17 @@ def _put(wish: ContentWish, files: FileControl, path: str) -> FolderDigest:
         return placed
     if not wish.upload:
         return files.expand_zip(wish.source, path)
+    expected = tools.inspect_zip(wish.source) if tools.inspect_zip is not None else None
     package = join(wish.base, f".{wish.release}.upload.zip")
     files.upload(wish.source, package)
     try:
-        return files.expand_zip(package, path)
+        placed = files.expand_zip(package, path)
     finally:
         files.delete_file(package)
+    if expected is not None and placed != expected:
+        files.delete_folder(path)
+        raise RefusedError(f"{path} is not what {wish.source} holds: it was damaged on its way", hint="Try again.")
+    return placed
 
 
 def _inside(file: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from arr_bluegreen.deployment.content import ContentWish, put_content
+from arr_bluegreen.deployment.content import ContentTools, ContentWish, put_content
 from arr_bluegreen.deployment.description import Content, Member, Slot
 from arr_bluegreen.deployment.hands import Hands
 from arr_bluegreen.deployment.tokens import replace_tokens
@@ -28,7 +28,8 @@ class DeployContent:
         return f"Put {self.how.source or 'the settings'} in {self.slot.name}"
 
     def explain(self) -> Sequence[str]:
-        return (f"{self.how.source or 'The settings of the slot'} in {', '.join(one.path for one in self.slot.members)}.",)
+        what = self.how.source or "The settings of the slot"
+        return (f"{what} in {', '.join(one.path for one in self.slot.members)}.",)
 
     def commits(self) -> Sequence[ConfigChange]:
         return ()
@@ -65,7 +66,8 @@ class DeployContent:
         )
         hands.forget()
         records, now = machine.records(hands.deployment.app.farm), hands.machine_now()
-        placed = put_content(wish, machine.files, records, now, hands.controls.edit_xml)
+        tools = ContentTools(hands.controls.edit_xml, hands.controls.inspect_zip)
+        placed = put_content(wish, machine.files, records, now, tools)
         site = next((one for one in machine.config.read().sites if one.name.casefold() == member.site.casefold()), None)
         if site is not None and site.physical_path.casefold() != placed.path.casefold():
             change = SetVirtualDirectory(site.name, "/", "/", settings({"physical_path": placed.path}))

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from arr_bluegreen.control.interface import Clock, CommandRunner, Configuration, FarmControl, Machine, RecordStore
+from arr_bluegreen.control.interface import (
+    Clock,
+    CommandRunner,
+    Configuration,
+    FarmControl,
+    FolderDigest,
+    Machine,
+    RecordStore,
+)
 from arr_bluegreen.deployment import wanted
 from arr_bluegreen.deployment.description import Deployment, Member, Slot
 from arr_bluegreen.deployment.tokens import EditXml
@@ -30,6 +38,7 @@ class Controls:
     commands: CommandRunner
     others: Mapping[str, Machine] = field(default_factory=dict)
     edit_xml: EditXml | None = None
+    inspect_zip: Callable[[str], FolderDigest] | None = None
 
     def machine(self, name: str) -> Machine:
         """The machine a member names; "" is the first ARR machine. Raises ``NoSuchObject``."""

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from arr_bluegreen.control.interface import FolderDigest
-from arr_bluegreen.errors import RemoteError
+from arr_bluegreen.errors import BadZip, RemoteError
 
 VARIABLES = {
     "windir": "C:\\Windows",
@@ -133,7 +133,7 @@ class Drives(ABC):
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 files = {_safe(one): archive.read(one) for one in archive.infolist() if not one.is_dir()}
         except (zipfile.BadZipFile, OSError, RuntimeError) as error:
-            raise RemoteError(f"not a zip that can be read: {source}: {error}") from error
+            raise BadZip(f"not a zip that can be read: {source}: {error}") from error
         return self._fill(target, files)
 
     def append(self, path: str, data: str, offset: int) -> int:
@@ -281,5 +281,5 @@ def _safe(entry: zipfile.ZipInfo) -> str:
     name = entry.filename.replace("/", "\\")
     link = (entry.external_attr >> 16) & 0o170000 == 0o120000
     if link or name.startswith("\\") or ":" in name or ".." in name.split("\\"):
-        raise RemoteError(f"the zip holds '{entry.filename}', which does not stay in its folder")
+        raise BadZip(f"the zip holds '{entry.filename}', which does not stay in its folder")
     return ntpath.normpath(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from arr_bluegreen.errors import ArrBlueGreenError, NoSuchObject, RemoteError
+from arr_bluegreen.errors import ArrBlueGreenError, BadZip, NoSuchObject, RemoteError
 from arr_bluegreen.simulator.config import ChangedOnDisk
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def as_script_error(error: Exception) -> ScriptError:
         case NoSuchObject():
             there = f"; there: {', '.join(error.there)}" if error.there else ""
             return ScriptError(f"no {error.kind} '{error.name}'{there}", "NoSuchObject")
+        case BadZip():
+            return ScriptError(str(error), "BadZip")
         case ChangedOnDisk():
             return ScriptError(f"Filename: \\\\?\\{CONFIG_PATH}\r\nError: {error}\r\n", FILE_LOAD, 0x80131621)
         case RemoteError() if error.code is not None:

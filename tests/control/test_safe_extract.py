@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from arr_bluegreen.control.interface import FolderDigest
 from arr_bluegreen.control.local_files import LocalFiles
-from arr_bluegreen.control.safe_extract import copy_folder, digest_folder, digest_of, expand_zip
+from arr_bluegreen.control.safe_extract import copy_folder, digest_folder, digest_of, expand_zip, inspect_zip
 from arr_bluegreen.control.zip_rules import ZipEntry, ZipLimits, check_zip
 from arr_bluegreen.errors import ArrBlueGreenError, BadZip, ExitCode, RefusedError, UsageError
 
@@ -138,6 +138,8 @@ def test_a_bad_zip_is_refused_and_nothing_is_written(tmp_path: Path, kind: str) 
         LocalFiles(limits=SMALL).expand_zip(str(package), str(tmp_path / "out" / "2"))
     assert caught.value.exit_code is ExitCode.USAGE
     assert "bad.zip" in str(caught.value)
+    with pytest.raises(BadZip):
+        inspect_zip(package, SMALL)
     assert [one for one in tmp_path.rglob("*") if one.is_file()] == [package]
 
 
@@ -147,7 +149,7 @@ def test_a_good_zip_lands_whole(tmp_path: Path) -> None:
     package.write_bytes(named("web.config", "bin/", "bin\\app.dll", "./wwwroot/index.html"))
     digest = expand_zip(package, tmp_path / "2")
     assert digest.files == 3
-    assert digest == digest_folder(tmp_path / "2")
+    assert digest == digest_folder(tmp_path / "2") == inspect_zip(package)
     assert (tmp_path / "2" / "bin" / "app.dll").read_bytes() == b"hello"
     assert (tmp_path / "2" / "wwwroot" / "index.html").is_file()
 

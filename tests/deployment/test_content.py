@@ -10,7 +10,8 @@ import pytest
 from arr_bluegreen.apphost.web_config import edit_xml
 from arr_bluegreen.control.interface import FolderDigest
 from arr_bluegreen.control.local_files import LocalFiles
-from arr_bluegreen.deployment.content import ContentWish, Placed, put_content
+from arr_bluegreen.control.safe_extract import inspect_zip
+from arr_bluegreen.deployment.content import ContentTools, ContentWish, Placed, put_content
 from arr_bluegreen.deployment.ownership import read_owned
 from arr_bluegreen.deployment.tokens import replace_tokens
 from arr_bluegreen.errors import ArrBlueGreenError, DescriptionError, UsageError
@@ -22,6 +23,9 @@ WEB_CONFIG = (
     "\ufeff<configuration>\r\n  <!-- kept -->\r\n"
     "  <appSettings><add key=\"Slot\" value='__SLOT__'/></appSettings>\r\n</configuration>"
 )
+
+
+TOOLS = ContentTools(edit_xml, lambda zip_file: inspect_zip(Path(zip_file)))
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def drop(tmp_path: Path) -> Path:
 
 def put(wish: ContentWish, records: MemoryRecords | None = None) -> Placed:
     """Put in place on this machine."""
-    return put_content(wish, LocalFiles(), records or MemoryRecords(), NOW, edit_xml)
+    return put_content(wish, LocalFiles(), records or MemoryRecords(), NOW, TOOLS)
 
 
 def test_a_folder_that_is_there_is_taken_as_it_is(drop: Path) -> None:
@@ -133,3 +137,31 @@ def test_a_value_never_becomes_a_token() -> None:
     assert replace_tokens("A AB", [("A", "AB"), ("AB", "A")], where="f") == "AB A"
     with pytest.raises(DescriptionError):
         replace_tokens("x", [("", "y")], where="f")
+
+
+def test_an_uploaded_zip_is_judged_here_and_compared_there(drop: Path, tmp_path: Path) -> None:
+    """A bad one is never sent; one that the machine expands to something else is not left there."""
+
+    class Damaging(LocalFiles):
+        uploads = 0
+
+        def upload(self, source: str, target: str) -> None:
+            self.uploads += 1
+            super().upload(source, target)
+
+        def expand_zip(self, source: str, target: str) -> FolderDigest:
+            super().expand_zip(source, target)
+            (Path(target) / "web.config").write_text("damaged")
+            found = self.digest_folder(target)
+            assert found is not None
+            return found
+
+    files = Damaging()
+    for name, entry in (("good.zip", "web.config"), ("bad.zip", "../web.config")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.write(drop / "web.config", entry)
+        wish = ContentWish("blue", name, str(tmp_path / "blue"), str(tmp_path / name), upload=True)
+        with pytest.raises(ArrBlueGreenError, match=r"damaged|climbs"):
+            put_content(wish, files, MemoryRecords(), NOW, TOOLS)
+    assert files.uploads == 1
+    assert list((tmp_path / "blue").iterdir()) == []
