@@ -1,0 +1,151 @@
+"""A whole deployment over the real remote way (real pywinrm, real sockets), undisturbed and with everything broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arr_bluegreen.control import remote_config, winrm_shell
+from arr_bluegreen.deployment.events import RunEnded
+from tests.remote.host import BLUE, GREEN, Host, Ways, host
+
+BY_NTLM: dict[str, Any] = {"transport": "ntlm"}
+
+
+@pytest.fixture(autouse=True)
+def _no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for other writers waits 50 ms."""
+    original = remote_config.RemoteConfig.__init__
+    monkeypatch.setattr(
+        remote_config.RemoteConfig, "__init__", lambda self, hands: original(self, hands, lambda: -0.1875)
+    )
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """WinRM as Windows sets it up: Negotiate and sealed messages only, and HTTPS."""
+    with host(tmp_path_factory.mktemp("windows"), tls=True) as one:
+        yield one
+
+
+def deployed(one: Host, ways: Ways, rate: float = 20) -> RunEnded:
+    """A run under load that ends well: nothing failed, version 2 is what is served, no shell is left."""
+    with one.load(rate) as report:
+        ended = ways.run()
+    assert (ended.outcome, ended.exit_code, ended.error) == ("done", 0, "")
+    assert (report.failed, dict(report.reasons)) == (0, {})
+    assert set(report.by_version) == {"1", "2"}
+    assert one.live == (GREEN,)
+    return ended
+
+
+# -- undisturbed -----------------------------------------------------------------------------------------------
+
+
+def test_over_ntlm_with_sealed_messages_there_and_back(windows: Host, tmp_path: Path) -> None:
+    ways = Ways([windows.target], tmp_path, settings=BY_NTLM)
+    deployed(windows, ways, rate=40)
+    with windows.load() as report:
+        back = ways.switch_back()
+    assert (back.outcome, back.exit_code, report.failed) == ("done", 0, 0)
+    assert windows.live == (BLUE,)
+    assert windows.shells == 0
+
+
+def test_over_https_with_verified_tls(tmp_path: Path) -> None:
+    with host(tmp_path, tls=True) as one:
+        settings = {**BY_NTLM, "tls": True, "ca": str(one.ca)}
+        deployed(one, Ways([one.tls_target], tmp_path / "state", settings=settings))
+        assert one.shells == 0
+
+
+# -- connections dropped ---------------------------------------------------------------------------------------
+
+
+def survives(folder: Path, *faults: str, sealed: bool = False, leaked: int = 0, **settings: Any) -> Host:
+    """A deployment with these faults planned; all of them happened, and it ended as if they had not."""
+    with host(folder, tls=sealed) as one:
+        for fault in faults:
+            one.faults.add(fault)
+        deployed(one, Ways([one.target], folder / "state", settings={**(BY_NTLM if sealed else {}), **settings}))
+        assert len(one.faults.happened) >= len(faults), one.faults.told()
+        assert one.shells <= leaked
+        return one
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_dropped_connections_are_not_noticed(tmp_path: Path, when: str, sealed: bool) -> None:
+    """A sample of the enumeration below, all in one run. A Create whose reply is lost leaves a shell to its time-out."""
+    drops = [f"drop:kind=http,at={at},when={when}" for at in (2, 9, 24, 37, 52, 68, 81, 95, 109, 124, 138, 151)]
+    survives(tmp_path, *drops, sealed=sealed, leaked=1)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_messages_that_must_not_be_repeated(tmp_path: Path, when: str) -> None:
+    """The first of each kind, all in one run: where the fate is unknown the run looks, then decides."""
+    survives(tmp_path, *(f"drop:kind={one},when={when}" for one in ("Create", "Command", "Send", "Receive")), leaked=1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_every_message_of_a_deployment_dropped_in_turn(tmp_path: Path, when: str, sealed: bool) -> None:
+    """Every HTTP request, those of signing in among them."""
+    with host(tmp_path / "count", tls=sealed) as one:
+        ways = Ways([one.target], tmp_path / "state", settings=BY_NTLM if sealed else {})
+        deployed(one, ways)
+        messages = one.faults.counts["http"]
+    assert messages > 100
+    for at in range(1, messages - 5):  # waits differ from run to run, and with them the number of messages
+        survives(tmp_path / str(at), f"drop:kind=http,at={at},when={when}", sealed=sealed, leaked=1)
+
+
+# -- what runs there fails -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["sharing", "changed"])
+def test_a_commit_that_fails_twice(tmp_path: Path, how: str) -> None:
+    """Another program holds the file, or has just written it (arr.md 4.4)."""
+    survives(tmp_path, f"commit:how={how},times=2")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("deaths", [("status,at=3", "folder,at=1", "probe,at=3"), ("files,at=4", "set_state,at=1")])
+def test_a_powershell_that_dies_midway(tmp_path: Path, deaths: tuple[str, ...], when: str) -> None:
+    """Before or after it did what it was asked; twice not in a row is no reason to give up keeping one."""
+    one = survives(tmp_path, *(f"powershell-death:kind={death},when={when}" for death in deaths))
+    assert one.faults.counts["Command"] < 20
+
+
+def test_a_powershell_that_dies_twice_in_a_row(tmp_path: Path) -> None:
+    """From then on a process per call goes on."""
+    one = survives(tmp_path, *(f"powershell-death:at={at}" for at in (10, 30, 31, 32, 60)))
+    assert one.faults.counts["Command"] > 20
+
+
+def test_a_process_per_call_all_the_way(tmp_path: Path) -> None:
+    one = survives(tmp_path, kept_powershell=False)
+    assert one.faults.counts["Command"] == one.faults.counts["Signal"] > 50
+
+
+def test_a_kept_powershell_that_is_never_ready(tmp_path: Path) -> None:
+    """It dies before it says that it is: a process per call goes on by itself."""
+    survives(tmp_path, "fault:kind=Receive,code=2150858843,times=2")
+
+
+def test_a_quota_that_is_full_for_a_moment(tmp_path: Path) -> None:
+    survives(tmp_path, "fault:kind=Send,at=40,code=2150859173", "fault:kind=Command,at=2,code=2150859174")
+
+
+def test_operation_timeouts_and_delays(tmp_path: Path) -> None:
+    survives(tmp_path, "fault:kind=Receive,at=5,code=2150858793,times=3", "delay:kind=Send,at=9,ms=400")
+
+
+def test_a_shell_that_is_renewed_midway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winrm_shell, "COMMANDS_PER_SHELL", 20)
+    one = survives(tmp_path, kept_powershell=False)
+    assert one.faults.counts["Create"] > 2
