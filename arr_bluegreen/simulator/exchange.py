@@ -79,6 +79,10 @@ class Exchange:
 
         def begin() -> None:
             place = request.host or parts.netloc
+            if self._is_public(parts.hostname or "", port, place):
+                public = PublicRequest(place, slot_request.path, port, request.method, parts.query)
+                self.send(public, answered)
+                return
             asked = Asked(place.partition(":")[0], port, slot_request.path, parts.query, request.method)
             located = self._host.locate(parts.hostname or "")
             if (
@@ -96,6 +100,14 @@ class Exchange:
             self._host.clock.call_later(self.delay_next_asks, begin)
         else:
             begin()
+
+    def _is_public(self, address: str, port: int, name: str) -> bool:
+        """Whether this is a front site of this very machine: then rules and ARR have their say."""
+        located = self._host.locate(address)
+        if located is None or located[0] is not self._host:
+            return False
+        site = self._host.iis.site_at(located[1], port, name.partition(":")[0])
+        return site is not None and any(one.name == site.name for one in self._host.arr.front_sites())
 
     def send(self, request: PublicRequest, done: Callable[[Outcome], None]) -> None:
         """A client's request to the front; ``done`` gets its end, maybe at once."""

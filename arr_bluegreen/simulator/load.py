@@ -26,6 +26,8 @@ CLIENT_IDLE_SECONDS = 10.0
 """How long a client keeps an idle connection: well below the front's limit, so that the front never closes one first.
 """
 SLOWEST_SECONDS = 30.0
+MOST_OPEN = 100
+"""Ordinary requests open at once: more would only wait in line on a box that is too busy."""
 
 
 @dataclass(slots=True)
@@ -155,18 +157,21 @@ class Load:
     # -- private -----------------------------------------------------------------------------------------
 
     async def _pace(self, keep_alive: aiohttp.ClientSession, anew: aiohttp.ClientSession) -> None:
-        """One request every 1/rate seconds; late ones are caught up in bursts of what is due."""
+        """One request every 1/rate seconds; late ones are caught up, up to a second's worth."""
         began, sent = time.monotonic(), 0
         while not self._stop.is_set():
             due = int((time.monotonic() - began) * self._rate) + 1
             self.report.behind = max(self.report.behind, (due - sent - 1) / self._rate)
-            for number in range(sent, min(due, sent + 50)):
+            if due - sent > self._rate:  # over a second late: the box cannot keep up; what is missed is not caught up
+                began, due = time.monotonic() - sent / self._rate, sent + 1
+            room = min(due, sent + MOST_OPEN - len(self._open))
+            for number in range(sent, room):
                 self._send(number, keep_alive, anew)
-            sent = min(due, sent + 50)
-            if sent == due:
+            sent = max(sent, room)
+            if sent < due:
+                await asyncio.wait(self._open, return_when=asyncio.FIRST_COMPLETED)
+            elif sent == due:
                 await asyncio.sleep(max(0.0, began + due / self._rate - time.monotonic()))
-            else:
-                await asyncio.sleep(0)
 
     def _send(self, number: int, keep_alive: aiohttp.ClientSession, anew: aiohttp.ClientSession) -> None:
         """Of twelve: one on a new connection by GET, one by POST; of the kept ones, every fourth a POST."""

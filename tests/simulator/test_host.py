@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from arr_bluegreen.errors import RemoteError, UsageError
+from arr_bluegreen.errors import ArrBlueGreenError, RemoteError, UsageError
 from arr_bluegreen.pytest_plugin import BLUE_GREEN, HostFactory
 from arr_bluegreen.simulator.clock import SimulatedClock
 from arr_bluegreen.simulator.exchange import Outcome, PublicRequest
@@ -206,7 +206,7 @@ class TestDrives:
         with zipfile.ZipFile(made, "w") as archive:
             archive.writestr(name, "x")
         drives.write_bytes("C:\\a.zip", made.getvalue())
-        with pytest.raises(RemoteError, match="does not stay"):
+        with pytest.raises(ArrBlueGreenError, match="does not stay"):
             drives.expand("C:\\a.zip", "C:\\app")
 
 
