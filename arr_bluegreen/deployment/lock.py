@@ -114,8 +114,6 @@ class Lock:
             found = store.read(RECORD)
             if found == text:  # a reply was lost: it is ours
                 return self._taken(text)
-            if found is None and store.create(RECORD, text):
-                return self._taken(text)
             raise self._locked(None if found is None else from_text(found))
         return self._taken(text)
 

@@ -1,5 +1,5 @@
-"""A run killed anywhere: at every control call (before, after its effect) and every journal line (before, torn,
-after), then resumed, switched back, or aborted. Always the right slot is live, the floor held at every instant, nothing lost."""
+"""A run killed at every control call and at every journal line, then resumed, switched back, or aborted: the right slot
+is live, the floor held at every instant, and no request is lost."""
 
 from __future__ import annotations
 
