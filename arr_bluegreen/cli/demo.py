@@ -55,6 +55,9 @@ def _run(arguments: argparse.Namespace, out: Output) -> ExitCode:
         story = Story(tell)
         _play(build(folder, broken=arguments.broken), folder, story, stack)
     out.result(story.result(), story.verdict())
+    if out.json:
+        for line in story.verdict():
+            out.say(line)
     return story.exit_code()
 
 
