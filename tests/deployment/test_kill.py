@@ -25,6 +25,16 @@ pytest.importorskip("aiohttp", reason="the simulated host needs the extra 'simul
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks the process that is killed")
 
 USER = "Administrator"
+HOST = """
+import sys
+from arr_bluegreen.simulator import shells
+made = shells.Quotas.__init__
+def roomy(self, **more):
+    made(self, **{"max_shells_per_user": 1000, **more})  # each killed process leaves its shell behind, as on Windows
+shells.Quotas.__init__ = roomy
+from arr_bluegreen.cli.main import run
+sys.exit(int(run(sys.argv[1:])))
+"""
 MODES = ("before", "torn", "before fsync", "after")
 TEXT = r"""
 [app]
@@ -127,7 +137,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
         folder = tmp_path / "drives" / "C" / "inetpub" / f"shop-{name}"
         folder.mkdir(parents=True)
         (folder / "simulated-app.json").write_text(json.dumps({"version": version}))
-    command = [sys.executable, "-m", "arr_bluegreen", "simulator", "run"]
+    command = [sys.executable, "-c", HOST, "simulator", "run"]
     command += ["--config", str(tmp_path / "applicationHost.config"), "--root", str(tmp_path / "drives"), "--json"]
     with (tmp_path / "host.txt").open("wb") as talk:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=talk)
