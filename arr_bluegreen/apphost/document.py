@@ -35,6 +35,10 @@ class Applied:
         """Whether anything was changed."""
         return bool(self.inverse)
 
+    def to_bytes(self) -> bytes:
+        """The bytes with the changes made."""
+        return self.host.to_bytes()
+
 
 class ApplicationHost:
     """One configuration: immutable to its users. Words are read when asked for; bytes outside an edit never change."""
