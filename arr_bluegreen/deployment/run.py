@@ -7,6 +7,7 @@ from what is seen. A lost reply is "unknown": look, then decide.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from arr_bluegreen.deployment.approval import check_approval
@@ -241,7 +242,6 @@ class Run:
         for left in reversed(range(TRIES)):
             try:
                 step.perform(self._hands)
-                self._hands.forget() if left < TRIES - 1 else None
             except (UnreachableError, RemoteError) as error:
                 if not left:
                     raise
@@ -294,12 +294,12 @@ class Run:
         return self._end("failed", code, error.one_line())
 
     def _end(self, outcome: str, code: ExitCode, error: str) -> RunEnded:
-        durable = outcome == "done" or None
+        durable: bool | None = None
+        if outcome in ("done", "old-slot-serves"):  # with reconcile it takes the scheduled task to outlive ARR
+            durable = self.durable != "reconcile" or self.deployment.switch.by in ("enabled", "rule")
         ended = RunEnded(outcome, int(code), self._live(), self._since(self._began), durable, error)
-        try:
+        with suppress(UnfinishedError):  # the disk is full: the end is told, if not written
             self._tell(ended)
-        except UnfinishedError:
-            return ended
         return ended
 
     def _live(self) -> str:
