@@ -49,7 +49,7 @@ class PowerShell:
         """The script's reply. Raises what the script told (``script_errors``), ``UnreachableError``
         (``maybe_done`` when the fate of what must not be done twice is unknown), or ``RefusedError``."""
         again = may_repeat(script, request)
-        for last in (False, True):
+        for last in (False, False, True):  # the third: a process per call, which two failures in a row lead to
             try:
                 return self._call(script, request, within, again)
             except ShellGone as gone:

@@ -56,6 +56,8 @@ def explain(cause: BaseException, to: Endpoint, *, maybe_done: bool = False) -> 
     if _is(cause, "InvalidCredentialsError", "PermissionError", "SpnegoError"):
         return SignInError(f"{host} did not take the user name and password", hint=_SIGN_IN)
     if _is(cause, "SSLError"):
+        if any(word in _texts(cause) for word in ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER")):
+            return UnreachableError(f"{host} does not speak TLS on port {to.port}", hint=_NO_TLS)
         return UnreachableError(f"{host}: its certificate is not trusted ({_tls_reason(cause)})", hint=_TLS)
     if _is(cause, "ConnectionError", "Timeout", "ChunkedEncodingError", "OSError"):
         return _connection(cause, to, maybe_done)
@@ -80,6 +82,7 @@ _SIGN_IN = (
     "Check ARR_BLUEGREEN_USER (user or DOMAIN\\user) and ARR_BLUEGREEN_PASSWORD, and that --transport is enabled there."
 )
 _TLS = "Give its certificate authority with --ca FILE; the name in the certificate must be the one used here."
+_NO_TLS = "Its HTTPS listener is on 5986 as a rule; without --tls the HTTP one on 5985 is used."
 _LISTENER = "On the machine run: winrm quickconfig; 5985 is HTTP, 5986 is HTTPS (--tls); look at the firewall."
 _HTTP = {
     400: ("could not open the encrypted message", "Try again; if it stays, a proxy in between breaks NTLM: use --tls."),
@@ -177,6 +180,4 @@ _TLS_REASONS = (
     ("IP address mismatch", "it is for another name"),
     ("expired", "expired"),
     ("unable to get local issuer", "its authority is not known here"),
-    ("WRONG_VERSION_NUMBER", "the port does not speak TLS"),
-    ("wrong version number", "the port does not speak TLS"),
 )

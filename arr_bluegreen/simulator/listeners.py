@@ -115,11 +115,17 @@ class Listeners:
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-            if (ip, port) not in self._public and not (peer and self._host.net.is_own(peer[1])):
+            if (ip, port) not in self._public and not (peer and self._comes_from_a_machine(ip, peer[1])):
                 return _refused(request)
             return await self._serve(request, ip, port, secure=protocol == "https")
 
         return handle
+
+    def _comes_from_a_machine(self, ip: str, real_port: int) -> bool:
+        """Whether this machine made the connection, or, where no loopback address is bound, a neighbour of it."""
+        loopback = ip.startswith("127.")
+        near = [] if loopback else self._host.neighbours.values()
+        return any(one.net.is_own(real_port) for one in (self._host, *near))
 
     # -- private: one request --------------------------------------------------------------------------------
 

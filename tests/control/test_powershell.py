@@ -120,10 +120,16 @@ def test_a_process_that_never_says_ready_means_one_per_call() -> None:
 def test_a_process_that_dies_twice_in_a_row_means_one_per_call() -> None:
     launcher = Launcher(Pipe(READY, dies=True), Pipe(READY, dies=True), Pipe(READY))
     kept = shell(launcher)
-    with pytest.raises(UnreachableError):
-        kept.call("status", {})
-    assert not kept.kept
     assert kept.call("status", {})["n"] == 1
+    assert not kept.kept
+    assert launcher.started == 3
+
+
+def test_where_no_process_lives_the_third_says_so() -> None:
+    launcher = Launcher(*(Pipe(READY, dies=True) for _ in range(4)))
+    with pytest.raises(UnreachableError):
+        shell(launcher).call("status", {})
+    assert launcher.started == 3
 
 
 def test_a_commit_whose_process_died_is_unknown_and_not_repeated() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,11 +17,13 @@ from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.command import LocalCommands
 from arr_bluegreen.control.connect import ConnectSettings, connect
 from arr_bluegreen.deployment.begin import plan_run, plan_switch_back, reopened
+from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.description_read import parse_description
-from arr_bluegreen.deployment.events import RunEnded, Stamped
+from arr_bluegreen.deployment.events import RunEnded
 from arr_bluegreen.deployment.hands import Identity
 from arr_bluegreen.deployment.journal import Journals
 from arr_bluegreen.deployment.now import Controls
+from arr_bluegreen.deployment.plan import Plan
 from arr_bluegreen.deployment.run import Asked, Run
 from arr_bluegreen.simulator.faults import Faults
 from arr_bluegreen.simulator.load import Load, Report
@@ -33,10 +35,11 @@ BLUE, GREEN = "127.0.0.2", "127.0.0.3"
 CONFIG = (Path(__file__).parents[2] / "fixtures" / "apphost" / "blue-green.config").read_bytes()
 AT_ONCE = {"powershell_start_seconds": 0, "poll_seconds": 0.05}
 """Settings that cost no time."""
-MEMBERS = {"blue": ((BLUE, 8001, ""),), "green": ((GREEN, 8002, ""),)}
+Members = Mapping[str, tuple[tuple[str, int, str], ...]]
+MEMBERS: Members = {"blue": ((BLUE, 8001, ""),), "green": ((GREEN, 8002, ""),)}
 
 
-def description(members: dict[str, tuple[tuple[str, int, str], ...]] = MEMBERS, more: str = "") -> str:
+def description(members: Members = MEMBERS, more: str = "") -> str:
     """A deployment.toml that waits for little: ``members`` by slot are address, port, machine."""
     slots = "".join(
         f'[[slots.slot]]\nname = "{slot}"\n'
@@ -112,7 +115,6 @@ class Host:
     own: Loop
     machine: RunningMachine
     ca: Path
-    reports: list[Report] = field(default_factory=list)
 
     @property
     def target(self) -> str:
@@ -214,22 +216,22 @@ class Ways:
         deployment = parse_description(self.text)
         with self._controls() as controls:
             plan = plan_run(deployment, controls)
-            one = self._run("run-1", deployment, controls, plan.roles, plan.durable, (), **asked)
-            return one.start(plan)
+            return self._begin("run-1", deployment, controls, plan, **asked).start(plan)
 
     def resume(self, how: Callable[[Run], RunEnded] = Run.resume) -> RunEnded:
         """Go on with it; ``how`` may be ``Run.switch_back`` or ``Run.abort``."""
-        events = self.journals.of("run-1").read()
-        deployment, roles, durable = reopened(events)
+        journal = self.journals.of("run-1")
+        deployment, roles, durable = reopened(journal.read())
         with self._controls() as controls:
-            return how(self._run("run-1", deployment, controls, roles, durable, events))
+            who = Identity("run-1", "me", "here")
+            return how(Run(deployment, controls, journal, who, roles, durable, Asked(), journal.read()))
 
     def switch_back(self) -> RunEnded:
         """A finished run undone by a new one."""
         deployment = parse_description(self.text)
         with self._controls() as controls:
             plan = plan_switch_back(deployment, controls)
-            return self._run("run-2", deployment, controls, plan.roles, plan.durable, ()).start(plan)
+            return self._begin("run-2", deployment, controls, plan).start(plan)
 
     @property
     def journals(self) -> Journals:
@@ -247,10 +249,6 @@ class Ways:
         finally:
             controls.close()
 
-    def _run(
-        self, name: str, deployment: Any, controls: Any, roles: Any, durable: str, events: Sequence[Stamped], **asked: Any
-    ) -> Run:
-        journal = self.journals.of(name)
-        return Run(
-            deployment, controls, journal, Identity(name, "me", "here"), roles, durable, Asked(**asked), events
-        )
+    def _begin(self, name: str, deployment: Deployment, controls: Controls, plan: Plan, **asked: Any) -> Run:
+        who = Identity(name, "me", "here")
+        return Run(deployment, controls, self.journals.of(name), who, plan.roles, plan.durable, Asked(**asked))

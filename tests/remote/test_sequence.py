@@ -79,7 +79,7 @@ def survives(folder: Path, *faults: str, sealed: bool = False, leaked: int = 0, 
 @pytest.mark.parametrize("sealed", [False, True])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_dropped_connections_are_not_noticed(tmp_path: Path, when: str, sealed: bool) -> None:
-    """A sample of the enumeration below, all in one run. A Create whose reply is lost leaves a shell to its time-out."""
+    """A sample of the enumeration below, in one run. A Create whose reply is lost leaves a shell to its time-out."""
     drops = [f"drop:kind=http,at={at},when={when}" for at in (2, 9, 24, 37, 52, 68, 81, 95, 109, 124, 138, 151)]
     survives(tmp_path, *drops, sealed=sealed, leaked=1)
 
