@@ -211,11 +211,11 @@ def test_deleting_a_folder_leaves_what_its_links_lead_to(tmp_path: Path) -> None
 
 
 def test_the_digest_is_the_one_folder_ps1_makes() -> None:
-    """Names in .NET's ordinal order, each line NAME LF SHA256 LF; worked out by hand."""
+    """Names in .NET's ordinal order, each line NAME NUL BYTES NUL SHA256 LF; worked out by hand."""
     import hashlib
 
     files = [("b", 1, "22"), ("a/c", 2, "11"), ("\U0001f600", 3, "33"), ("\uff00", 4, "44")]
-    text = "a/c\n11\nb\n22\n\U0001f600\n33\n\uff00\n44\n"
+    text = "a/c\x002\x0011\nb\x001\x0022\n\U0001f600\x003\x0033\n\uff00\x004\x0044\n"
     assert digest_of(iter(files)) == FolderDigest(4, 10, hashlib.sha256(text.encode()).hexdigest())
 
 
