@@ -77,7 +77,8 @@ def known_pair(
 ) -> Deployment:
     """Per release: the live instance and the previous one (which the wanted record took out) as an ordinary pair.
 
-    ``newest_other``, for verbs that only look: where there is no previous one, the newest other instance. A description of a pair comes back as it is. Raises ``AmbiguousError`` when either cannot be told.
+    ``newest_other``, for verbs that only look: where there is no previous one, the newest other instance.
+    A description of a pair comes back as it is. Raises ``AmbiguousError`` when either cannot be told.
     """
     if not is_per_release(deployment):
         return deployment
