@@ -1,4 +1,7 @@
-"""Commands on the controller (hooks): no shell, the facts on stdin, killed with what they started after their time."""
+"""Commands on the controller (hooks): no shell, the facts on stdin, killed with what they started after their time.
+
+They get our environment without the password: what a hook prints when it fails is told and kept in the journal.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ class LocalCommands:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                env={**os.environ, **environment},
+                env={**_ours(), **environment},
                 start_new_session=os.name != "nt",
             )
         except OSError as error:
@@ -46,6 +49,12 @@ class LocalCommands:
 
 
 # -- private -------------------------------------------------------------------------------------------------
+
+SECRETS = frozenset({"ARR_BLUEGREEN_PASSWORD"})
+
+
+def _ours() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.upper() not in SECRETS}
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
