@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from arr_bluegreen.apphost.effective import Effective
     from arr_bluegreen.apphost.steps import Place
     from arr_bluegreen.webfarm.change import ConfigChange
-    from arr_bluegreen.webfarm.farm import Proxy, WebFarm
+    from arr_bluegreen.webfarm.farm import WebFarm
+    from arr_bluegreen.webfarm.proxy import Proxy
     from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
     from arr_bluegreen.webfarm.site import ApplicationPool, Site
 

@@ -15,7 +15,8 @@ from arr_bluegreen.apphost.tree import Element
 from arr_bluegreen.apphost.words import Origin, values_of, written
 from arr_bluegreen.errors import NoSuchObject
 from arr_bluegreen.webfarm.change import Value
-from arr_bluegreen.webfarm.farm import Proxy, Server, WebFarm
+from arr_bluegreen.webfarm.farm import Server, WebFarm
+from arr_bluegreen.webfarm.proxy import Proxy
 from arr_bluegreen.webfarm.site import Application, ApplicationPool, Site, VirtualDirectory
 
 

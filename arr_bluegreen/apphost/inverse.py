@@ -12,7 +12,8 @@ from arr_bluegreen.apphost.values import read_value
 from arr_bluegreen.apphost.words import written
 from arr_bluegreen.errors import NoSuchObject
 from arr_bluegreen.webfarm import change as c
-from arr_bluegreen.webfarm.farm import Proxy, Server, WebFarm
+from arr_bluegreen.webfarm.farm import Server, WebFarm
+from arr_bluegreen.webfarm.proxy import Proxy
 from arr_bluegreen.webfarm.rule import FIRST, Position, Rule, Where
 from arr_bluegreen.webfarm.site import Application, ApplicationPool, Site, VirtualDirectory
 

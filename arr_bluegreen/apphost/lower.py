@@ -25,7 +25,8 @@ from arr_bluegreen.apphost.places import (
 from arr_bluegreen.apphost.schema import attribute, attributes
 from arr_bluegreen.errors import ConfigurationError, NoSuchObject
 from arr_bluegreen.webfarm import change as c
-from arr_bluegreen.webfarm.farm import Proxy, Server, WebFarm
+from arr_bluegreen.webfarm.farm import Server, WebFarm
+from arr_bluegreen.webfarm.proxy import Proxy
 from arr_bluegreen.webfarm.rule import LAST, Position, RewriteMap, Rule
 from arr_bluegreen.webfarm.site import Application, ApplicationPool, Binding, Site, VirtualDirectory
 

@@ -19,7 +19,8 @@ from arr_bluegreen.errors import ConfigurationError, NoSuchObject
 
 if TYPE_CHECKING:
     from arr_bluegreen.apphost.scan import Spans
-    from arr_bluegreen.webfarm.farm import Proxy, WebFarm
+    from arr_bluegreen.webfarm.farm import WebFarm
+    from arr_bluegreen.webfarm.proxy import Proxy
     from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
     from arr_bluegreen.webfarm.site import ApplicationPool, Site
 

@@ -1,6 +1,6 @@
 """What the schema says of the attributes we know: where each field of a word lies, its XML name and its type.
 
-Defaults live in the words themselves; names, paths and bounds in ``schema_farm``, ``schema_rule`` and ``schema_site``,
+Defaults live in the words themselves; names, paths and bounds in ``schema_farm``, ``schema_rule`` and so on,
 one for each file of words, imported when one of its words is first asked for.
 """
 
@@ -55,6 +55,7 @@ def attribute(word: type[Any], name: str) -> Attribute | None:
 _KNOWN: dict[type[Any], dict[str, Attribute]] = {}
 _TABLES = {
     "arr_bluegreen.webfarm.farm": "arr_bluegreen.apphost.schema_farm",
+    "arr_bluegreen.webfarm.proxy": "arr_bluegreen.apphost.schema_proxy",
     "arr_bluegreen.webfarm.rule": "arr_bluegreen.apphost.schema_rule",
     "arr_bluegreen.webfarm.site": "arr_bluegreen.apphost.schema_site",
 }

@@ -1,4 +1,4 @@
-"""The schema of webFarms and system.webServer/proxy, where a field's own name and type do not say it (arr.md 1)."""
+"""The schema of webFarms, where a field's own name and type do not say it (arr.md 1)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from arr_bluegreen.webfarm.farm import (
     FarmProtocol,
     HealthCheck,
     LoadBalancing,
-    Proxy,
     Server,
     WebFarm,
 )
 
 _ROUTING = "applicationRequestRouting"
 _MAX = 4294967295
-_HTTP = one_of("Http10", "Http11", "PassThrough")
-_SERVER_HEADER = one_of("Replace", "Remove", "PassThrough")
-_BUFFER = number(0, 4194303)
+HTTP = one_of("Http10", "Http11", "PassThrough")
+SERVER_HEADER = one_of("Replace", "Remove", "PassThrough")
+BUFFER = number(0, 4194303)
 _PORT = number(1, 65535)
 PATHS: dict[tuple[type[Any], str], tuple[str, ...]] = {
     (WebFarm, "health_check"): (_ROUTING, "healthCheck"),
@@ -29,7 +28,6 @@ PATHS: dict[tuple[type[Any], str], tuple[str, ...]] = {
     (WebFarm, "load_balancing"): (_ROUTING, "loadBalancing"),
     (WebFarm, "protocol"): (_ROUTING, "protocol"),
     (FarmProtocol, "cache"): ("cache",),
-    (Proxy, "cache"): ("cache",),
     (Server, "host_name"): (_ROUTING,),
     (Server, "weight"): (_ROUTING,),
     (Server, "http_port"): (_ROUTING,),
@@ -41,7 +39,7 @@ NAMES: dict[tuple[type[Any], str], str] = {
     (LoadBalancing, "randomize_lb_ties"): "randomizeLBTies",
 }
 TYPES: dict[tuple[type[Any], str], Type] = {
-    (WebFarm, "pass_server_header"): _SERVER_HEADER,
+    (WebFarm, "pass_server_header"): SERVER_HEADER,
     (WebFarm, "minimum_servers"): Type(Kind.INT),
     (WebFarm, "maximum_stopped_servers"): Type(Kind.INT),
     (WebFarm, "name"): NON_EMPTY,
@@ -68,13 +66,8 @@ TYPES: dict[tuple[type[Any], str], Type] = {
     (LoadBalancing, "least_response_time_period"): span(1, 86400),
     (Cache, "query_string_handling"): one_of("Ignore", "NoCaching", "Accept"),
     (Cache, "validation_interval"): span(0, 86400),
-    (FarmProtocol, "http_version"): _HTTP,
+    (FarmProtocol, "http_version"): HTTP,
     (FarmProtocol, "timeout"): span(1, 86400),
-    (FarmProtocol, "min_response_buffer"): _BUFFER,
-    (FarmProtocol, "response_buffer_limit"): _BUFFER,
-    (Proxy, "http_version"): _HTTP,
-    (Proxy, "timeout"): span(1, 86400),
-    (Proxy, "min_response_buffer"): _BUFFER,
-    (Proxy, "response_buffer_limit"): _BUFFER,
-    (Proxy, "pass_server_header"): _SERVER_HEADER,
+    (FarmProtocol, "min_response_buffer"): BUFFER,
+    (FarmProtocol, "response_buffer_limit"): BUFFER,
 }

@@ -73,7 +73,7 @@ def read_value(text: str, of: Type) -> Value:
         case Kind.BOOL:
             return _BOOLS[text.lower()] if text.lower() in _BOOLS else _refuse(text, of)
         case Kind.UINT | Kind.INT:
-            return int(text) if _WHOLE[of.kind].fullmatch(text) else _refuse(text, of)
+            return int(text) if re.fullmatch(_WHOLE[of.kind], text) else _refuse(text, of)
         case Kind.TIME_SPAN:
             return _read_time_span(text, of)
         case Kind.ENUM:
@@ -124,12 +124,13 @@ def escape(text: str, quote: str) -> str:
 _ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\t", "&#x9;"), ("\n", "&#xA;"), ("\r", "&#xD;"))
 
 _BOOLS = {"true": True, "false": False}
-_WHOLE = {Kind.UINT: re.compile(r"[0-9]{1,20}"), Kind.INT: re.compile(r"-?[0-9]{1,20}")}
-_TIME_SPAN = re.compile(r"(?:(\d{1,8})\.)?(\d{1,9}):([0-5]?\d):([0-5]?\d)(?:\.(\d{1,7}))?")
+# Patterns as text: compiled when first needed, since importing this must be quick.
+_WHOLE = {Kind.UINT: r"[0-9]{1,20}", Kind.INT: r"-?[0-9]{1,20}"}
+_TIME_SPAN = r"(?:(\d{1,8})\.)?(\d{1,9}):([0-5]?\d):([0-5]?\d)(?:\.(\d{1,7}))?"
 
 
 def _read_time_span(text: str, of: Type) -> timedelta:
-    found = _TIME_SPAN.fullmatch(text)
+    found = re.fullmatch(_TIME_SPAN, text)
     if not found:
         _refuse(text, of)
     assert found  # _refuse never returns

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from arr_bluegreen.apphost.find import below
 from arr_bluegreen.apphost.sections import WEB_FARMS
 from arr_bluegreen.apphost.tree import Element
 from arr_bluegreen.apphost.words import Faults, read_word
-from arr_bluegreen.webfarm.farm import AffinityHost, Proxy, Server, WebFarm
+from arr_bluegreen.webfarm.farm import AffinityHost, Server, WebFarm
+
+if TYPE_CHECKING:
+    from arr_bluegreen.webfarm.proxy import Proxy
 
 SECTION = WEB_FARMS
 
@@ -30,6 +35,8 @@ def read_server(element: Element, faults: Faults) -> Server:
 
 def read_proxy(element: Element, faults: Faults) -> Proxy:
     """The server-wide proxy settings."""
+    from arr_bluegreen.webfarm.proxy import Proxy
+
     return read_word(Proxy, element, faults, {})
 
 

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
+from arr_bluegreen.webfarm import Proxy, WebFarm
 from arr_bluegreen.webfarm.change import ConfigChange
-from arr_bluegreen.webfarm.farm import Proxy, WebFarm
 from arr_bluegreen.webfarm.rule import RewriteMap, RuleList
 from arr_bluegreen.webfarm.site import ApplicationPool, PoolStatus, Site, SiteStatus
 from arr_bluegreen.webfarm.state import FarmStatus, HealthTest, NewState

@@ -25,13 +25,13 @@ _CHUNK = 1 << 20
 def digest_of(files: Iterator[tuple[str, int, str]]) -> FolderDigest:
     """Count, bytes and digest of files told as (name with ``/``, bytes, sha256 hex of the content), in any order.
 
-    The digest is the sha256 of ``NAME\\nSHA256\\n`` for every file, in UTF-8, names in ordinal order as .NET has it
-    (by UTF-16 units); ``folder.ps1`` makes the same.
+    The digest is the sha256 of ``NAME\\0BYTES\\0SHA256\\n`` for every file, in UTF-8, names in ordinal order as .NET
+    has it (by UTF-16 units); ``folder.ps1`` makes the same.
     """
     lines = sorted((name.encode("utf-16-be", "surrogatepass"), name, size, digest) for name, size, digest in files)
     whole = hashlib.sha256()
-    for _, name, _, digest in lines:
-        whole.update(f"{name}\n{digest}\n".encode("utf-8", "surrogatepass"))
+    for _, name, size, digest in lines:
+        whole.update(f"{name}\0{size}\0{digest}\n".encode("utf-8", "surrogatepass"))
     return FolderDigest(len(lines), sum(size for _, _, size, _ in lines), whole.hexdigest())
 
 

@@ -103,9 +103,9 @@ class Drives(ABC):
         return tuple(name for name in self.below(path) if "\\" not in name)
 
     def digest(self, path: str) -> FolderDigest | None:
-        """Files, bytes and the sha256 of ``NAME\\nSHA256\\n`` per file, names with ``/`` in .NET's ordinal order.
+        """Files, bytes and the sha256 of ``NAME\\0BYTES\\0SHA256\\n`` per file; None when there is no such folder.
 
-        None when there is no such folder.
+        Names with ``/``, in .NET's ordinal order; the machine's own way, which ``folder.ps1`` tells.
         """
         if not self.folder_exists(path):
             return None
@@ -114,7 +114,7 @@ class Drives(ABC):
         for name in names:
             data = self.read_bytes(ntpath.join(path, name.replace("/", "\\"))) or b""
             total += len(data)
-            whole.update(f"{name}\n{hashlib.sha256(data).hexdigest()}\n".encode())
+            whole.update(f"{name}\0{len(data)}\0{hashlib.sha256(data).hexdigest()}\n".encode())
         return FolderDigest(len(names), total, whole.hexdigest())
 
     def copy_folder(self, source: str, target: str) -> FolderDigest:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import ntpath
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
@@ -60,8 +60,7 @@ def _folder(machine: Machine, request: Request) -> Reply:
     drives = machine.files
     match str(request["op"]):
         case "digest":
-            path = _path(request["path"])
-            return folder_digest(drives, path) if drives.folder_exists(path) else {"missing": True}
+            return _folder_digest(drives, _path(request["path"]))
         case "copy" | "expand" as verb:
             source, target = _path(request["source"]), _path(request["target"])
             if drives.folder_exists(target) or drives.read_bytes(target) is not None:
@@ -69,22 +68,16 @@ def _folder(machine: Machine, request: Request) -> Reply:
             if verb == "copy" and not drives.folder_exists(source):
                 raise ScriptError(f"no folder '{source}'", "NoSuchObject")
             (drives.copy_folder if verb == "copy" else drives.expand)(source, target)
-            return folder_digest(drives, target)
+            return _folder_digest(drives, target)
         case "append":
             return {"size": _append(drives, _path(request["path"]), str(request["data"]), int(request["offset"]))}
         case other:
             raise ScriptError(f"no folder operation '{other}'", "NoSuchObject")
 
 
-def folder_digest(drives: Drives, path: str) -> Reply:
-    """As folder.ps1: the sha256 of ``relative/name LF sha256-of-content LF`` per file, names in ordinal order."""
-    names = sorted(one.replace("\\", "/") for one in drives.below(path))
-    total, whole = 0, hashlib.sha256()
-    for name in names:
-        data = drives.read_bytes(ntpath.join(path, name.replace("/", "\\"))) or b""
-        total += len(data)
-        whole.update(f"{name}\n{hashlib.sha256(data).hexdigest()}\n".encode())
-    return {"files": len(names), "bytes": total, "digest": whole.hexdigest()}
+def _folder_digest(drives: Drives, path: str) -> Reply:
+    found = drives.digest(path)
+    return {"missing": True} if found is None else asdict(found)
 
 
 def _append(drives: Drives, path: str, data: str, offset: int) -> int:

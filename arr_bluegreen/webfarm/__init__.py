@@ -10,10 +10,10 @@ if TYPE_CHECKING:
         FarmProtocol,
         HealthCheck,
         LoadBalancing,
-        Proxy,
         Server,
         WebFarm,
     )
+    from arr_bluegreen.webfarm.proxy import Proxy
     from arr_bluegreen.webfarm.rule import (
         FIRST,
         LAST,
@@ -110,5 +110,5 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'arr_bluegreen.webfarm' has no attribute '{name}'")
     from importlib import import_module
 
-    homes = (import_module(f"arr_bluegreen.webfarm.{file}") for file in ("farm", "rule", "site", "state"))
+    homes = (import_module(f"arr_bluegreen.webfarm.{file}") for file in ("farm", "proxy", "rule", "site", "state"))
     return next(getattr(one, name) for one in homes if hasattr(one, name))

@@ -245,7 +245,7 @@ class SetPool:
 
 @dataclass(frozen=True, slots=True)
 class CopyIdentity:
-    """The identity (type, user name, password as stored) of one pool becomes another's. Never through a command line."""
+    """The identity (type, user name, password as stored) of one pool becomes another's. Never by a command line."""
 
     source: str
     target: str

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from arr_bluegreen.control.safe_extract import digest_of
 from arr_bluegreen.errors import ArrBlueGreenError, RemoteError, UsageError
 from arr_bluegreen.pytest_plugin import BLUE_GREEN, HostFactory
 from arr_bluegreen.simulator.clock import SimulatedClock
@@ -183,6 +185,14 @@ class TestDrives:
         assert drives.digest("C:\\b") is None
         with pytest.raises(RemoteError, match="no such folder"):
             drives.copy_folder("C:\\b", "C:\\c")
+
+    def test_a_digest_is_the_one_the_controller_makes_of_the_same_files(self, drives: Drives) -> None:
+        """Both sides compare these; names sort by UTF-16 units, as .NET's ordinal order has them."""
+        files = {"b": b"22", "a/c.dll": b"\0" * 3, "Z": b"", "\U0001f600": b"x", "\uff00": b"yy"}
+        for name, data in files.items():
+            drives.write_bytes("C:\\new\\" + name.replace("/", "\\"), data)
+        told = [(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()]
+        assert drives.digest("C:\\new") == digest_of(iter(told))
 
     def test_an_upload_in_pieces_is_expanded(self, drives: Drives) -> None:
         import base64

@@ -203,7 +203,7 @@ def test_folders_are_uploaded_digested_and_copied_once(script: Script) -> None:
     assert script.reply("folder", **append, offset=0) == {"size": 5}
     assert script.reply("folder", **append, offset=5) == {"size": 10}
     assert script.reply("folder", **append, offset=5) == {"size": 10}, "the same piece again changes nothing"
-    line = f"sub/a.txt\n{hashlib.sha256(b'hellohello').hexdigest()}\n".encode()
+    line = f"sub/a.txt\0{10}\0{hashlib.sha256(b'hellohello').hexdigest()}\n".encode()
     expected = {"files": 1, "bytes": 10, "digest": hashlib.sha256(line).hexdigest()}
     assert script.reply("folder", op="digest", path="C:\\new") == expected
     copy = {"op": "copy", "source": "C:\\new", "target": "C:\\newer"}
