@@ -80,7 +80,8 @@ def _plan(deployment: Deployment, controls: Controls, now: Now, roles: Roles, ki
     needs_enabling = deployment.switch.by != "enabled" and not now.enabled(roles.new)
     durable = resolve_durable(deployment, safety, needs_enabling, accept_gap)
     steps = forward_steps(deployment, roles, durable)
-    return Plan(kind, roles, durable, steps, what_is_seen(now), safety.restarts, _gaps(deployment, durable), accept_gap)
+    gaps = (*_gaps(deployment, durable), *_uncounted(controls))
+    return Plan(kind, roles, durable, steps, what_is_seen(now), safety.restarts, gaps, accept_gap)
 
 
 def _gaps(deployment: Deployment, durable: str) -> tuple[str, ...]:
@@ -99,6 +100,18 @@ def _gaps(deployment: Deployment, durable: str) -> tuple[str, ...]:
         "reconcile": "durable by reconcile: after a restart of ARR both slots serve until the scheduled task has run",
     }[durable]
     return (switch, kept)
+
+
+def _uncounted(controls: Controls) -> tuple[str, ...]:
+    """Where the second way to count what is in flight is missing (arr.md 6)."""
+    machines = (*controls.arr, *controls.others.values())
+    names = [one.name for one in machines if Capability.REQUEST_MONITOR not in one.capabilities]
+    if not names:
+        return ()
+    return (
+        f"drain: Request Monitor is not installed on {', '.join(names)} (Install-WindowsFeature Web-Request-Monitor): "
+        "should ARR's own counts not be trusted, the farm's request timeout is waited for",
+    )
 
 
 def _refuse_incapable(controls: Controls) -> None:
