@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-OWN = {"__init__", "__main__", "measure"}
+OWN = {"__init__", "__main__", "measure", "peers", "stage"}
 
 
 def main(arguments: list[str]) -> int:
