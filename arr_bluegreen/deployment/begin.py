@@ -25,8 +25,9 @@ NEEDED = (Capability.READ_CONFIG, Capability.WRITE_CONFIG, Capability.RUN_TIME, 
 
 
 def new_run_id(now: datetime) -> str:
-    """A run's name: its time (UTC) and four random hex digits, so that names sort by time."""
-    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """A run's name: its time (UTC, to the millisecond) and two random hex digits, so that names sort by time, also
+    those of runs that follow each other within a second."""
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}{secrets.token_hex(1)}"
 
 
 def plan_run(
