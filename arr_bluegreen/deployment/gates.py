@@ -19,12 +19,16 @@ from arr_bluegreen.webfarm.change import ConfigChange
 
 @dataclass(frozen=True)
 class ProveVersion:
-    """Gate 1: so many good answers in a row, each naming the version (a quick gate: one, of any version)."""
+    """Gate 1: so many good answers in a row, each naming the version (a quick gate: one, of any version).
+
+    ``again``: after a commit, which may have restarted the worker processes or ended what runs in them (arr.md 5.8).
+    """
 
     slot: Slot
     how: Gate
     version: str
     quick: bool = False
+    again: bool = False
     name: str = "gate"
     phase: str = "gate"
 
@@ -42,22 +46,28 @@ class ProveVersion:
         return ()
 
     def holds(self, hands: Hands) -> bool:
-        return remembered(hands, self.slot, "gated")
+        return remembered(hands, self.slot, "gated") and not (self.again and hands.memory.get("unproven"))
 
     def perform(self, hands: Hands) -> None:
         clock = hands.controls.clock
-        began, good, passes = clock.monotonic(), 0, 1 if self.quick else self.how.passes
+        began, good, passes = clock.monotonic(), 0, self._passes(hands)
         while True:
             hands.forget()
             bad = self._bad(hands)
             good = 0 if bad else good + 1
             if good >= passes:
+                if hands.memory.get("unproven"):
+                    hands.note("unproven", False)
                 return hands.note("gated", workers_now(hands, self.slot))
             gone, limit = clock.monotonic() - began, self.how.within.total_seconds()
             if gone >= limit:
                 raise GateFailed(f"'{self.slot.name}' does not pass the gate after {gone:.0f} s: {bad}")
             hands.progress(f"{good} of {passes} good answers in a row{f'; {bad}' if bad else ''}", good / passes)
             hands.pause(self.how.every)
+
+    def _passes(self, hands: Hands) -> int:
+        known = self.again and remembered(hands, self.slot, "gated")
+        return 1 if self.quick or known else self.how.passes
 
     def _bad(self, hands: Hands) -> str:
         for member, path, answer in ask_slot(hands, self.slot, (self.how.version_url,), self.how.timeout):

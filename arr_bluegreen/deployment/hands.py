@@ -135,8 +135,10 @@ class Hands:
         """One commit on every ARR machine, each judged: states read and set again, worker processes compared.
 
         Returns whether worker processes of either slot restarted. Without ``keep_up`` the caller sets states again.
+        The slot must prove itself once more: a module may end an application and keep its process (arr.md 5.8).
         """
         before = self._workers()
+        self.note("unproven", True)
         for machine in self.controls.arr:
             wanted = tuple(changes(machine))
             if wanted:

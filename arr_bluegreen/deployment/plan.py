@@ -19,6 +19,7 @@ from arr_bluegreen.deployment.hooks import RunHook
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.prepare import Fence, StartSlot
 from arr_bluegreen.deployment.prove_front import ProveFront
+from arr_bluegreen.deployment.retire_due import RetireDue
 from arr_bluegreen.deployment.step import Step
 from arr_bluegreen.deployment.switch import BringIn, FlipFile, TakeOut
 from arr_bluegreen.deployment.switch_commit import Retarget, SwapEnabled
@@ -136,6 +137,7 @@ def _again(deployment: Deployment, roles: Roles, when: str) -> list[Step]:
         ),
         replace(
             ProveVersion(roles.new, deployment.gate, roles.version, roles.quick),
+            again=True,
             name=f"gate-{when}",
             phase="enable" if "enable" in when else "durable",
         ),
@@ -167,7 +169,10 @@ def _after(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step, ..
         steps.append(BakeNew(roles.new, deployment.bake, deployment.gate))
     if durable == "enabled" and deployment.switch.by in ("state", "weights", "health-file"):
         steps += [MakeDurable(roles.old, deployment.app.farm), *_again(deployment, roles, "after-durable")]
-    return (*steps, Settle(roles.new))
+    steps.append(Settle(roles.new))
+    if deployment.retire.in_run and not roles.quick:
+        steps.append(RetireDue(roles.new, roles.old, deployment.retire))
+    return tuple(steps)
 
 
 def _with_hooks(deployment: Deployment, steps: tuple[Step, ...], quick: bool) -> tuple[Step, ...]:

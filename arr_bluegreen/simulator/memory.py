@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from arr_bluegreen.control.interface import (
+    ApplicationFacts,
     Capability,
     Commit,
     Configuration,
@@ -24,6 +25,8 @@ from arr_bluegreen.errors import RemoteError
 from arr_bluegreen.simulator.clock import SimulatedClock
 from arr_bluegreen.simulator.files import HOSTS
 from arr_bluegreen.simulator.host import SimulatedHost
+from arr_bluegreen.simulator.powershell_errors import ScriptError
+from arr_bluegreen.simulator.powershell_files import FILE_SCRIPTS
 from arr_bluegreen.webfarm import FarmStatus, HealthTest, NewState, PoolStatus, SiteStatus
 from arr_bluegreen.webfarm.change import ConfigChange
 
@@ -78,6 +81,18 @@ class MemoryMachine:
     def facts(self) -> MachineFacts:
         """What the machine is."""
         return self.call("facts", self.host.facts)
+
+    def applications(self, paths: Sequence[str]) -> tuple[ApplicationFacts, ...]:
+        """What the web.config of each folder says of ASP.NET Core."""
+
+        def act() -> tuple[ApplicationFacts, ...]:
+            try:
+                told = FILE_SCRIPTS["web_config"](self.host, {"paths": list(paths)})["apps"]
+            except ScriptError as error:
+                raise RemoteError(f"web_config: {error}") from error
+            return tuple(ApplicationFacts(*(one[name] for name in _FACTS)) for one in told)
+
+        return self.call("applications", act)
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -180,6 +195,7 @@ class MemoryRecords:
 # -- private ---------------------------------------------------------------------------------------------
 
 _parsed: dict[tuple[Parse, str], Configuration] = {}
+_FACTS = ("path", "asp_net_core", "in_process", "disallow_rotation_on_config_change", "module_version")
 
 
 class _Config:

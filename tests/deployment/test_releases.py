@@ -246,7 +246,7 @@ def test_per_release_is_refused_where_a_farm_write_restarts_what_serves(tmp_path
     releases = Releases(tmp_path, PER_RELEASE)
     text, machine = described(PER_RELEASE), releases.scene.machine
     core = ApplicationFacts("", asp_net_core=True, in_process=True)
-    machine.applications = lambda paths: tuple(core for _ in paths)  # type: ignore[attr-defined]  # an optional hand
+    machine.applications = lambda paths: tuple(core for _ in paths)  # type: ignore[method-assign]  # one answer for all
     before = releases.scene.host.config.data()
     with pytest.raises(RefusedError, match=r"ASP\.NET Core"):
         ensure_new(text, releases.scene.controls, release="2")
