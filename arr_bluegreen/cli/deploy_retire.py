@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
 from arr_bluegreen.cli.deploy_make import under_lock
 from arr_bluegreen.cli.deploy_world import World, world
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.control.interface import Machine
-from arr_bluegreen.deployment import wanted
-from arr_bluegreen.deployment.ensure import in_service, previous_slot
-from arr_bluegreen.deployment.ownership import Owned, read_owned
-from arr_bluegreen.deployment.per_release import is_per_release, live_instance
-from arr_bluegreen.deployment.ports import MACHINE
-from arr_bluegreen.deployment.retire import Item, Retention, RetirePlan, plan_retire
-from arr_bluegreen.deployment.retire_run import RetireHands, RetireLimits, perform_retire
-from arr_bluegreen.errors import ExitCode
+from arr_bluegreen.deployment.retire import Item, RetirePlan
+from arr_bluegreen.deployment.retire_due import member_machines, plan_due, retire_hands
+from arr_bluegreen.deployment.retire_run import perform_retire
+from arr_bluegreen.errors import ExitCode, NoSuchObject
 from arr_bluegreen.webfarm.telling import tell
 
 
@@ -25,12 +20,13 @@ def retire(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """Every machine's instances judged; with --dry-run only told."""
     with world(arguments, out) as there:
         if arguments.dry_run:
-            plans = [(one, _plan(arguments, there, one)) for one in _machines(there)]
+            plans = _plans(arguments, there)
         else:
             with under_lock(there) as renew:
-                plans = [(one, _plan(arguments, there, one)) for one in _machines(there)]
+                plans = _plans(arguments, there)
                 for machine, plan in plans:
-                    perform_retire(plan, _hands(arguments, out, there, machine, renew))
+                    hands = retire_hands(there.deployment, there.controls, machine, out.say, renew, cut=arguments.cut)
+                    perform_retire(plan, hands)
         several = len(plans) > 1
         value = [{"machine": machine.name, **_value(item)} for machine, plan in plans for item in plan.items]
         lines = [
@@ -45,56 +41,20 @@ def retire(arguments: argparse.Namespace, out: Output) -> ExitCode:
 # -- private -------------------------------------------------------------------------------------------
 
 
-def _plan(arguments: argparse.Namespace, there: World, machine: Machine) -> RetirePlan:
-    deployment = there.deployment
-    owned = read_owned(machine.records(deployment.app.farm))
-    serving = in_service(deployment, there.controls)
-    keep = deployment.retire.keep if arguments.keep is None else arguments.keep
-    retention = _retention(arguments, there, owned, serving, keep)
-    named = arguments.instance or ""
-    return plan_retire(deployment.app.farm, owned, machine.config.read(), retention, serving, named)
-
-
-def _retention(
-    arguments: argparse.Namespace, there: World, owned: Owned, serving: frozenset[str], keep: int
-) -> Retention:
-    deployment = there.deployment
-    fixed = () if is_per_release(deployment) else tuple(one.name for one in deployment.slots.slots)
-    record = wanted.newest([one.records(deployment.app.farm) for one in there.controls.arr])
-    if fixed:
-        return Retention("", "", keep, deployment.retire.stop, fixed)
-    live = live_instance(owned, serving, arguments.live or "").slot if owned.instances else ""
-    previous = previous_slot(owned, record, live)
-    return Retention(live, previous.slot if previous else "", keep)
-
-
-def _machines(there: World) -> list[Machine]:
-    members = [one.machine for slot in there.deployment.slots.slots for one in slot.members]
-    found: list[Machine] = []
-    for name in dict.fromkeys(members):
-        machine = there.controls.machine(name)
-        if machine not in found:
-            found.append(machine)
+def _plans(arguments: argparse.Namespace, there: World) -> list[tuple[Machine, RetirePlan]]:
+    """Each machine's plan; a named instance is looked for on all of them and must be on one."""
+    deployment, controls = there.deployment, there.controls
+    live, named = arguments.live or "", arguments.instance or ""
+    found: list[tuple[Machine, RetirePlan]] = []
+    missing: list[NoSuchObject] = []
+    for one in member_machines(deployment, controls):
+        try:
+            found.append((one, plan_due(deployment, controls, one, keep=arguments.keep, live=live, named=named)))
+        except NoSuchObject as error:
+            missing.append(error)
+    if missing and (not named or not found):
+        raise missing[0]
     return found
-
-
-def _hands(
-    arguments: argparse.Namespace, out: Output, there: World, machine: Machine, renew: Callable[[], None]
-) -> RetireHands:
-    deployment = there.deployment
-    farm = deployment.app.farm
-    limits = RetireLimits(within=deployment.drain.within, then="cut" if arguments.cut else "fail")
-    return RetireHands(
-        farm,
-        machine,
-        [one.farm(farm, deployment.app.front) for one in there.controls.arr],
-        machine.records(farm),
-        machine.records(MACHINE),
-        there.controls.clock,
-        limits,
-        out.say,
-        renew,
-    )
 
 
 def _value(item: Item) -> dict[str, Any]:

@@ -177,11 +177,14 @@ class Bake:
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """``[retire]``: how many old slots are kept, and after what time one may go (``deploy retire``)."""
+    """``[retire]``: how many earlier releases are kept (the previous one among them), for how long an old one is kept
+    warm before it may stop or go, and whether kept ones beyond the previous are stopped. ``in_run``: the table is
+    there, so that a run retires what is due as its last step; ``deploy retire`` does the same at any time."""
 
     keep: int = 1
     after: timedelta = timedelta(seconds=0)
-    stop: bool = False
+    stop: bool = True
+    in_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def _deployment(top: Table, text: str, folder: str) -> Deployment:
         durable=_durable(top.table("durable")),
         drain=_drain(top.table("drain")),
         bake=_bake(top.table("bake")),
-        retire=_retire(top.table("retire")),
+        retire=_retire(top.table("retire"), top.has("retire")),
         hooks=_hooks(top.table("hooks")),
         approvals=tuple(_approval(row) for row in top.tables("approval")),
         text=text,
@@ -254,8 +254,9 @@ def _bake(table: Table) -> Bake:
     return found
 
 
-def _retire(table: Table) -> Retire:
-    found = Retire(table.number("keep", 1, 0, 100), table.duration("after", timedelta(0)), table.flag("stop", False))
+def _retire(table: Table, in_run: bool) -> Retire:
+    keep, after = table.number("keep", 1, 0, 100), table.duration("after", timedelta(0))
+    found = Retire(keep, after, table.flag("stop", True), in_run)
     table.finish()
     return found
 

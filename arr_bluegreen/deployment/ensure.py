@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from arr_bluegreen.control.interface import Configuration, Machine
 from arr_bluegreen.deployment import wanted
 from arr_bluegreen.deployment.aliases import add_alias, free_loopback, host_alias
+from arr_bluegreen.deployment.commits import Commits
 from arr_bluegreen.deployment.description import Deployment, Member, Slot
 from arr_bluegreen.deployment.instance import (
     InstanceWish,
@@ -206,19 +207,20 @@ def _ensure_member(
         alias=address if member.address == ALIAS else "",
     )
     plan = plan_instance(wish, configuration, owned, live, machine.facts().now)
-    change_owned(records, lambda before: before.with_instance(plan.instance))
+    change_owned(records, lambda before: before.with_instance(replace(plan.instance, making=True)))
     for arr in controls.arr:
         if member.address == ALIAS:
             add_alias(arr.files, farm, address)
-    if plan.changes:
-        machine.config.apply(plan.changes)
+    heard: list[str] = []
+    commits = Commits(controls, farm, deployment.app.front, heard.append)
+    commits.apply(machine, plan.changes)
     for arr in controls.arr:
-        changes = server_changes(farm, address, port, arr.config.read()) if arr is not machine else ()
-        if changes:
-            arr.config.apply(changes)
+        if arr is not machine:
+            commits.apply(arr, server_changes(farm, address, port, arr.config.read()))
+    change_owned(records, lambda before: before.with_instance(plan.instance))
     made = replace(member, address=address, http_port=port, pool=plan.instance.pool)
     said = f"'{slot.name}' on {machine.name}: site '{made.site}', pool '{made.pool}', {address}:{port}"
-    return made, (said, *plan.notes)
+    return made, (said, *plan.notes, *heard)
 
 
 def _address(deployment: Deployment, slot: Slot, member: Member, owned: Owned, configuration: Configuration) -> str:

@@ -181,6 +181,10 @@ class Hands:
             self.progress(waiting_for, gone / within.total_seconds())
             self.pause(every)
 
+    def beat(self) -> None:
+        """The lock is renewed: for waits of others."""
+        self._beat()
+
     def pause(self, every: timedelta) -> None:
         """Wait a little, with the lock renewed; the next look is a new one."""
         self._beat()

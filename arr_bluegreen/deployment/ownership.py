@@ -33,7 +33,8 @@ class Origin(Enum):
 class Instance:
     """One instance of the application on this machine: a slot's member with its pieces and where each came from.
 
-    ``since`` (UTC) orders the instances by age; ``stopped`` (UTC) is when retire stopped it, None while it may run.
+    ``since`` (UTC) orders the instances by age; ``left`` (UTC) is when a run took it out of service, None when none
+    did; ``stopped`` (UTC) is when retire stopped it, None while it may run. ``making``: it is not known to be whole.
     ``folder_origin`` is MADE only for a folder we copied or expanded.
     """
 
@@ -52,6 +53,8 @@ class Instance:
     server_origin: Origin = Origin.MADE
     folder_origin: Origin = Origin.NONE
     stopped: datetime | None = None
+    left: datetime | None = None
+    making: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,5 +170,5 @@ def _parse(text: str | None) -> Owned:
 
 def _instance(data: dict[str, Any]) -> Instance:
     origins = {key: Origin(value) for key, value in data.items() if key.endswith("_origin")}
-    stopped = datetime.fromisoformat(data["stopped"]) if data["stopped"] else None
-    return Instance(**{**data, **origins, "since": datetime.fromisoformat(data["since"]), "stopped": stopped})
+    times = {key: datetime.fromisoformat(data[key]) for key in ("since", "stopped", "left") if data.get(key)}
+    return Instance(**{**data, **origins, **times})

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from arr_bluegreen.control.interface import Configuration
-from arr_bluegreen.deployment.instance import find_pool, find_site, sites_of_pool
+from arr_bluegreen.deployment.instance import find_farm, find_pool, find_site, sites_of_pool
 from arr_bluegreen.deployment.ownership import Folder, Instance, Origin, Owned
 from arr_bluegreen.errors import NoSuchObject, RefusedError
+from arr_bluegreen.webfarm import WebFarm
 from arr_bluegreen.webfarm.change import (
     ConfigChange,
     RemoveLocation,
@@ -95,6 +97,7 @@ class Retention:
     """What stays: ``live`` and ``previous`` slots, and ``keep`` older releases in all, the previous one among them.
 
     ``stop`` says whether kept ones beyond the previous are stopped. A slot of ``fixed`` is part of a pair and stays.
+    Nothing goes or stops before it was out of service for ``after`` at ``now`` (UTC; None: it is due at once).
     """
 
     live: str
@@ -102,6 +105,13 @@ class Retention:
     keep: int = 1
     stop: bool = True
     fixed: tuple[str, ...] = ()
+    after: timedelta = timedelta(0)
+    now: datetime | None = None
+
+    def warm_until(self, left: datetime) -> str:
+        """Until when (UTC, in words) what left service then is kept warm; "" when it is due."""
+        due = left + self.after
+        return f"{due:%Y-%m-%d %H:%M:%S} UTC" if self.now is not None and due > self.now else ""
 
 
 # -- the plan ------------------------------------------------------------------------------------------------
@@ -114,35 +124,47 @@ def plan_retire(
     retention: Retention,
     in_service: Collection[str],
     named: str = "",
+    arr: Configuration | None = None,
 ) -> RetirePlan:
     """What is stopped, removed and left alone, with the reason for each.
 
     ``in_service`` are the farm addresses that get requests on any ARR machine. ``named`` retires that one slot at
-    once, whatever ``keep`` says. Raises ``NoSuchObject`` for a name nothing is recorded of, ``RefusedError`` with
+    once, whatever ``keep`` says. ``arr`` is an ARR machine's configuration, where the instances are on another machine
+    (None: this one has the farm). Raises ``NoSuchObject`` for a name nothing is recorded of, ``RefusedError`` with
     the reason when the named one must stay.
     """
     if named and owned.of(named) is None:
         raise NoSuchObject("instance", named, tuple(one.slot for one in owned.instances), where="our records")
-    older = sorted(owned.instances, key=lambda one: one.since, reverse=True)
+    # of two made at once, the one that served is the newer one
+    older = sorted(owned.instances, key=lambda one: (one.since, one.left is not None), reverse=True)
     room = max(1, retention.keep) - (1 if retention.previous else 0)
+    web_farm = find_farm(arr or configuration, farm)
     items: list[Item] = []
     for one in older:
         reason = _must_stay(one, retention, in_service, owned, configuration)
         if named:
-            items += _named(one, named, reason, farm, configuration, owned)
+            items += _named(one, named, reason, web_farm, configuration, owned)
         elif reason:
             items.append(Item(one.slot, None, reason))
         elif room > 0:
             room -= 1
-            items.append(_kept(one, retention, farm, configuration))
+            items.append(_kept(one, retention, web_farm, configuration, owned))
+        elif warm := retention.warm_until(left_service(one, owned)):
+            items.append(Item(one.slot, None, f"kept warm until {warm}"))
         else:
-            act = _remove(one, farm, configuration, owned)
+            act = _remove(one, web_farm, configuration, owned)
             items.append(Item(one.slot, act, f"older than the {retention.keep} kept"))
     removals = [item.act for item in items if isinstance(item.act, Remove)]
     gone = {_slashed(path) for act in removals for path in act.folders}
     left = [one for one in owned.folders if _slashed(one.path) not in gone]
-    items += [] if named else [_folder(one, configuration) for one in left]
-    return RetirePlan((*sorted(items, key=_acting_order), *_others(farm, owned, configuration)))
+    items += [] if named else [_folder(one, configuration, retention, owned) for one in left]
+    return RetirePlan((*sorted(items, key=_acting_order), *_others(web_farm, owned)))
+
+
+def left_service(one: Instance, owned: Owned) -> datetime:
+    """When the instance left service (UTC): as recorded, else when the next newer one was made, else its making."""
+    newer = [other.since for other in owned.instances if other.since > one.since]
+    return one.left or min(newer, default=one.since)
 
 
 # -- private -------------------------------------------------------------------------------------------
@@ -166,7 +188,9 @@ def _must_stay(
     return ""
 
 
-def _named(one: Instance, named: str, reason: str, farm: str, configuration: Configuration, owned: Owned) -> list[Item]:
+def _named(
+    one: Instance, named: str, reason: str, farm: WebFarm | None, configuration: Configuration, owned: Owned
+) -> list[Item]:
     if one.slot.casefold() != named.casefold():
         return []
     if reason:
@@ -174,20 +198,24 @@ def _named(one: Instance, named: str, reason: str, farm: str, configuration: Con
     return [Item(one.slot, _remove(one, farm, configuration, owned), "it was named")]
 
 
-def _kept(one: Instance, retention: Retention, farm: str, configuration: Configuration) -> Item:
+def _kept(
+    one: Instance, retention: Retention, farm: WebFarm | None, configuration: Configuration, owned: Owned
+) -> Item:
     if not retention.stop:
         return Item(one.slot, None, f"one of the {retention.keep} kept")
+    if warm := retention.warm_until(left_service(one, owned)):
+        return Item(one.slot, None, f"one of the {retention.keep} kept, warm until {warm}")
     act = _stop(one, farm, configuration)
     if one.stopped is not None and not act.changes:
         return Item(one.slot, None, f"one of the {retention.keep} kept; stopped since {one.stopped:%Y-%m-%d %H:%M}")
     return Item(one.slot, act, f"one of the {retention.keep} kept, and no longer needed running")
 
 
-def _stop(one: Instance, farm: str, configuration: Configuration) -> Stop:
+def _stop(one: Instance, farm: WebFarm | None, configuration: Configuration) -> Stop:
     changes: list[ConfigChange] = []
-    server = configuration.farm(farm).server(one.address) if _has_farm(farm, configuration) else None
-    if server is not None and server.enabled:
-        changes.append(SetServer(farm, server.address, settings(enabled=False)))
+    server = farm.server(one.address) if farm is not None else None
+    if farm is not None and server is not None and server.enabled:
+        changes.append(SetServer(farm.name, server.address, settings(enabled=False)))
     site = find_site(configuration, one.site)
     if site is not None and site.server_auto_start:
         changes.append(SetSite(site.name, settings(server_auto_start=False)))
@@ -198,10 +226,10 @@ def _stop(one: Instance, farm: str, configuration: Configuration) -> Stop:
     return Stop(one, tuple(changes), stops_pool=own)
 
 
-def _remove(one: Instance, farm: str, configuration: Configuration, owned: Owned) -> Remove:
+def _remove(one: Instance, farm: WebFarm | None, configuration: Configuration, owned: Owned) -> Remove:
     changes: list[ConfigChange] = []
-    if _has_farm(farm, configuration) and configuration.farm(farm).server(one.address) is not None:
-        changes.append(RemoveServer(farm, one.address))
+    if farm is not None and farm.server(one.address) is not None:
+        changes.append(RemoveServer(farm.name, one.address))
     if find_site(configuration, one.site) is not None:
         changes += [RemoveSite(one.site), RemoveLocation(one.site)]
     if find_pool(configuration, one.pool) is not None and not _sharers(one, configuration):
@@ -214,10 +242,6 @@ def _remove(one: Instance, farm: str, configuration: Configuration, owned: Owned
 
 def _sharers(one: Instance, configuration: Configuration) -> Sequence[str]:
     return [name for name in sites_of_pool(configuration, one.pool) if name.casefold() != one.site.casefold()]
-
-
-def _has_farm(farm: str, configuration: Configuration) -> bool:
-    return any(one.name.casefold() == farm.casefold() for one in configuration.farms)
 
 
 def _serving(path: str, configuration: Configuration, besides: str = "") -> str:
@@ -236,21 +260,24 @@ def _slashed(path: str) -> str:
     return path.replace("/", "\\").rstrip("\\").casefold() + "\\"
 
 
-def _folder(one: Folder, configuration: Configuration) -> Item:
+def _folder(one: Folder, configuration: Configuration, retention: Retention, owned: Owned) -> Item:
     site = _serving(one.path, configuration)
     if site:
         return Item(one.path, None, f"site '{site}' serves from it")
+    newer = [other.since for other in owned.folders if other.slot == one.slot and other.since > one.since]
+    if warm := retention.warm_until(min(newer, default=one.since)):
+        return Item(one.path, None, f"kept until {warm}")
     return Item(one.path, RemoveFolder(one), f"no site serves from it any more (release {one.release or 'unknown'})")
 
 
-def _others(farm: str, owned: Owned, configuration: Configuration) -> tuple[Item, ...]:
+def _others(farm: WebFarm | None, owned: Owned) -> tuple[Item, ...]:
     """What looks like the farm's and no record names: told, and left alone."""
-    if not _has_farm(farm, configuration):
+    if farm is None:
         return ()
     known = {one.address.casefold() for one in owned.instances}
-    strangers = (one for one in configuration.farm(farm).servers if one.address.casefold() not in known)
+    strangers = (one for one in farm.servers if one.address.casefold() not in known)
     reason = "neither made nor adopted by us"
-    return tuple(Item(f"server {one.address} of farm '{farm}'", None, reason) for one in strangers)
+    return tuple(Item(f"server {one.address} of farm '{farm.name}'", None, reason) for one in strangers)
 
 
 def _acting_order(item: Item) -> int:

@@ -13,12 +13,14 @@ from typing import Literal, assert_never
 
 from arr_bluegreen.control.interface import Clock, FarmControl, Machine, RecordStore
 from arr_bluegreen.deployment.aliases import remove_alias
+from arr_bluegreen.deployment.commits import Commits
+from arr_bluegreen.deployment.instance import find_farm
 from arr_bluegreen.deployment.ownership import Instance, change_owned
 from arr_bluegreen.deployment.ports import free_port
 from arr_bluegreen.deployment.retire import Act, Remove, RemoveFolder, RetirePlan, Stop
 from arr_bluegreen.errors import NoSuchObject, RefusedError, WaitRanOutError
 from arr_bluegreen.webfarm import PoolStatus, receives_new
-from arr_bluegreen.webfarm.change import RemovePool
+from arr_bluegreen.webfarm.change import ConfigChange, RemovePool, RemoveServer, SetServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,26 @@ class RetireHands:
     say: Callable[[str], None] = lambda text: None
     beat: Callable[[], None] = lambda: None
     """Called while it waits: the lock's lease is renewed."""
+    commits: Commits | None = None
+    """Who commits and judges it; None: the machine's own configuration, unjudged."""
+    arr: Sequence[Machine] = ()
+    """Every ARR machine: an instance's farm server and alias are on each, its site on ``machine`` only."""
+
+    def commit(self, changes: Sequence[ConfigChange]) -> None:
+        """The changes, each where it belongs: farm servers on every ARR machine, all else on the instance's."""
+        arr = self.arr or (self.machine,)
+        rest = [one for one in changes if not isinstance(one, (RemoveServer, SetServer))]
+        for one in arr:
+            farm = [change for change in changes if _has_server(one, change)]
+            self._apply(one, [*farm, *(rest if one is self.machine else ())])
+        if all(one is not self.machine for one in arr):
+            self._apply(self.machine, rest)
+
+    def _apply(self, machine: Machine, changes: Sequence[ConfigChange]) -> None:
+        if self.commits is not None:
+            self.commits.apply(machine, changes)
+        elif changes:
+            machine.config.apply(changes)
 
 
 def perform_retire(plan: RetirePlan, hands: RetireHands) -> None:
@@ -63,7 +85,7 @@ def perform_act(act: Act, hands: RetireHands) -> None:
     match act:
         case Stop(instance, changes, stops_pool):
             _finish(instance, hands)
-            hands.machine.config.apply(changes)
+            hands.commit(changes)
             _stop(instance, stops_pool, hands)
             stopped = replace(instance, stopped=hands.clock.now())
             change_owned(hands.records, lambda owned: owned.with_instance(stopped))
@@ -173,6 +195,13 @@ def _pool(instance: Instance, hands: RetireHands) -> PoolStatus | None:
     return next((one for one in pools if one.name.casefold() == instance.pool.casefold()), None)
 
 
+def _has_server(machine: Machine, change: ConfigChange) -> bool:
+    if not isinstance(change, (RemoveServer, SetServer)):
+        return False
+    farm = find_farm(machine.config.read(), change.farm)
+    return farm is not None and farm.server(change.address) is not None
+
+
 def _delete_folder(path: str, hands: RetireHands) -> None:
     hands.machine.files.delete_folder(path)
     change_owned(hands.records, lambda owned: owned.without_folder(path))
@@ -183,13 +212,13 @@ def _remove(act: Remove, hands: RetireHands) -> None:
     _finish(instance, hands)
     own_pool = any(isinstance(one, RemovePool) for one in act.changes)
     _stop(instance, own_pool, hands)
-    hands.machine.config.apply(act.changes)
+    hands.commit(act.changes)
     for path in act.folders:
         _delete_folder(path, hands)
     base = hands.machine.files.digest_folder(instance.path) if act.folders and instance.path else None
     if base is not None and base.files == 0:  # what held our release folders only
         hands.machine.files.delete_folder(instance.path)
-    if instance.alias:
-        remove_alias(hands.machine.files, hands.farm, instance.alias)
+    for one in (hands.arr or (hands.machine,)) if instance.alias else ():
+        remove_alias(one.files, hands.farm, instance.alias)
     free_port(hands.port_records, f"{hands.farm}/{instance.slot}", hands.clock.now())
     change_owned(hands.records, lambda owned: owned.without(instance.slot, instance.site))
