@@ -8,6 +8,7 @@ from arr_bluegreen.deployment.events import RunEnded, RunPaused, Stamped, StepDo
 from arr_bluegreen.deployment.journal import ended, is_over, started
 from arr_bluegreen.deployment.memory import Memory
 from arr_bluegreen.deployment.plan import Plan
+from arr_bluegreen.webfarm.telling import tell
 
 
 def plan_value(plan: Plan) -> dict[str, Any]:
@@ -19,7 +20,15 @@ def plan_value(plan: Plan) -> dict[str, Any]:
         "old": plan.roles.old.name,
         "version": plan.roles.version,
         "durable": plan.durable,
-        "steps": [{"name": one.name, "title": one.title(), "explain": list(one.explain())} for one in plan.steps],
+        "steps": [
+            {
+                "name": one.name,
+                "title": one.title(),
+                "explain": list(one.explain()),
+                "restarts": list(plan.restarted_by(one)),
+            }
+            for one in plan.steps
+        ],
         "commits": plan.writes,
         "restarts": list(plan.restarts),
         "gaps": list(plan.gaps),
@@ -37,10 +46,12 @@ def plan_lines(plan: Plan) -> list[str]:
     for number, step in enumerate(plan.steps, 1):
         lines.append(f"  {number:>2}. {step.name}: {step.title()}")
         lines += [f"      {text}" for text in step.explain()]
-        lines += [f"      writes: {change}" for change in step.commits()]
+        writes = () if step.name in plan.held else step.commits()
+        lines += [f"      writes: {tell(change)}" for change in writes]
+        lines += [f"      restarts: {one}" for one in plan.restarted_by(step)]
     lines.append(f"Writes of the configuration: at most {plan.writes} (what holds already is not written).")
-    restarts = ", ".join(plan.restarts) or "none known"
-    lines.append(f"Worker processes each write to webFarms restarts: {restarts}.")
+    if not plan.restarts:
+        lines.append("No write restarts a worker process: none of the farms' applications is ASP.NET Core that would.")
     return [*lines, *(f"Gap: {one}." for one in plan.gaps)]
 
 

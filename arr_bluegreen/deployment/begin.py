@@ -82,7 +82,10 @@ def _plan(deployment: Deployment, controls: Controls, now: Now, roles: Roles, ki
     durable = resolve_durable(deployment, safety, needs_enabling, accept_gap)
     steps = forward_steps(deployment, roles, durable)
     gaps = (*_gaps(deployment, durable), *_uncounted(controls))
-    return Plan(kind, roles, durable, steps, what_is_seen(now), safety.restarts, gaps, accept_gap)
+    held = ("enable",) if now.enabled(roles.new) else ()
+    if safety.restarts and any(one.commits() for one in steps if one.name not in held):
+        gaps += ("a write restarts what serves too: requests wait meanwhile, or are answered 503 (arr.md 5.8)",)
+    return Plan(kind, roles, durable, steps, what_is_seen(now), safety.restarts, gaps, accept_gap, held)
 
 
 def _gaps(deployment: Deployment, durable: str) -> tuple[str, ...]:

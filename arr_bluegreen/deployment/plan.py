@@ -33,7 +33,8 @@ from arr_bluegreen.webfarm import receives_new
 class Plan:
     """What a run will do: ``kind`` is ``run`` or ``switch-back``; ``durable`` is the resolved ``[durable] by``.
 
-    ``seen`` is what the choice rests on, in words; a plan is stale when the machines show something else.
+    ``seen`` is what the choice rests on, in words; a plan is stale when the machines show something else. ``held``
+    names the steps whose write is there already.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Plan:
     restarts: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
     accept_gap: bool = field(default=False)
+    held: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -53,7 +55,11 @@ class Plan:
     @property
     def writes(self) -> int:
         """How many steps commit configuration."""
-        return sum(1 for one in self.steps if one.commits() or isinstance(one, Retarget))
+        return sum(1 for one in self.steps if self._writes(one))
+
+    def restarted_by(self, step: Step) -> tuple[str, ...]:
+        """The pools, with their worker processes, that this step's commit restarts or may restart (arr.md 5.8)."""
+        return self.restarts if self._writes(step) else ()
 
     def refuse_stale(self, seen: Mapping[str, str]) -> None:
         """Raises ``StalePlanError`` with the differences when the world has moved since."""
@@ -63,6 +69,9 @@ class Plan:
                 f"{key}: was {self.seen.get(key, 'not there')}, is {seen.get(key, 'not there')}" for key in keys
             )
             raise StalePlanError(f"the plan is stale: {told}", hint="Make a new one with 'deploy plan'.")
+
+    def _writes(self, step: Step) -> bool:
+        return step.name not in self.held and (bool(step.commits()) or isinstance(step, Retarget))
 
 
 def what_is_seen(now: Now) -> dict[str, str]:

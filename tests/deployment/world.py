@@ -15,6 +15,7 @@ from arr_bluegreen.deployment.events import RunEnded, Stamped
 from arr_bluegreen.deployment.hands import Identity
 from arr_bluegreen.deployment.journal import Append, Journal, Journals
 from arr_bluegreen.deployment.now import Controls
+from arr_bluegreen.deployment.plan import Plan
 from arr_bluegreen.deployment.run import Asked, Run
 from arr_bluegreen.pytest_plugin import host_in_memory, machine_in_memory
 from arr_bluegreen.simulator.clock import SimulatedClock
@@ -174,6 +175,10 @@ class World:
         plan = plan_switch_back(self.deployment, self.controls)
         return self._run(self.journals.of(run), run, "").start_plan(plan)
 
+    def start(self, plan: Plan, run: str) -> RunEnded:
+        """A plan that was made elsewhere."""
+        return self._run(self.journals.of(run), run, "").start_plan(plan)
+
     # -- what is seen ------------------------------------------------------------------------------------------
 
     @property
@@ -218,10 +223,7 @@ class _Starter:
     def __init__(self, world: World, journal: Journal, run: str, until: str) -> None:
         self._world, self._journal, self._run, self._until = world, journal, run, until
 
-    def start_plan(self, plan: object) -> RunEnded:
-        from arr_bluegreen.deployment.plan import Plan
-
-        assert isinstance(plan, Plan)
+    def start_plan(self, plan: Plan) -> RunEnded:
         world = self._world
         identity = Identity(self._run, "tester", "here")
         asked = Asked(self._until, (world.heard.append,), world.journals.is_over)
