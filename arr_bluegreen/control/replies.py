@@ -21,8 +21,7 @@ def farm_status(machine: str, reply: Reply) -> FarmStatus:
     told = reply["farms"][0]
     servers = tuple(_known(Server, one) for one in told["servers"])
     farm = WebFarm(name=told["name"], enabled=told["enabled"], servers=servers)
-    for field, value in told["settings"].items():
-        farm = _with(farm, field.split("."), value)
+    farm = _with(farm, _nested(told["settings"]))
     workers = reply.get("arr_workers")
     return FarmStatus(
         machine,
@@ -107,6 +106,7 @@ def folder_digest(reply: Reply) -> FolderDigest | None:
 
 # -- private -------------------------------------------------------------------------------------------
 
+_UNKNOWN = object()
 _OWN = frozenset({"name", "now", "listening_ports", "reserved_ports"})
 
 
@@ -115,17 +115,28 @@ def _known(word: type[W], told: Reply) -> W:
     return word(**{name: value for name, value in told.items() if name in names})
 
 
-def _with(word: W, path: list[str], value: Any) -> W:
-    """The word with a dotted setting; what it does not know is left out."""
-    name, *below = path
-    if not is_dataclass(word) or name not in {one.name for one in fields(word)}:
-        return word
-    current = getattr(word, name)
-    if below:
-        changed = _with(current, below, value)
-    else:
-        changed = timedelta(seconds=value) if isinstance(current, timedelta) else value
-    new: W = replace(word, **{name: changed})  # type: ignore[type-var]  # a dataclass instance, checked above
+def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"health_check.url": "u"}`` as ``{"health_check": {"url": "u"}}``."""
+    found: dict[str, Any] = {}
+    for field, value in settings.items():
+        *path, name = field.split(".")
+        place = found
+        for one in path:
+            place = place.setdefault(one, {})
+        place[name] = value
+    return found
+
+
+def _with(word: W, told: Mapping[str, Any]) -> W:
+    """The word with nested settings, each word made anew once; what it does not know is left out."""
+    values: dict[str, Any] = {}
+    for name, value in told.items():
+        current = getattr(word, name, _UNKNOWN)
+        if is_dataclass(current) and isinstance(value, Mapping):
+            values[name] = _with(current, value)
+        elif current is not _UNKNOWN and not isinstance(value, Mapping):
+            values[name] = timedelta(seconds=value) if isinstance(current, timedelta) else value
+    new: W = replace(word, **values)  # type: ignore[type-var]  # only dataclasses come here
     return new
 
 
