@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from arr_bluegreen.cli import deploy_init, deploy_retire, deploy_run, deploy_show
+from arr_bluegreen.cli import deploy_drain, deploy_init, deploy_retire, deploy_run, deploy_show
 from arr_bluegreen.cli.options import Parser, Run, verb, verbs_of
 
 
@@ -26,6 +26,8 @@ def add(parser: Parser) -> None:
     one = _planned(verbs, "run", "bring the new version live", deploy_run.run, changes=True)
     one.add_argument("--plan", metavar="PLAN", help="refuse (3) when the machines are not as this plan saw them")
     _watched(one)
+    text = "the idle slot live as it is: one quick probe and the switch, no content"
+    _watched(_planned(verbs, "switch", text, deploy_run.switch, changes=True))
     for name, text, run in (
         ("resume", "go on with a run that stopped; also the approval of one that waits", deploy_run.resume),
         ("switch-back", "the old slot live again", deploy_run.switch_back),
@@ -33,9 +35,10 @@ def add(parser: Parser) -> None:
     ):
         one = _described(verbs, name, text, run, changes=True)
         one.add_argument("--run", metavar="RUN", dest="run_name", help="which run (default: the last)")
-        one.add_argument("--live", metavar="SLOT", help="which slot is live, when the machines leave it open")
-        one.add_argument("--accept-gap", action="store_true", help="allow writes that restart slots, this once")
+        if name == "switch-back":
+            _deciding(one)
         _watched(one)
+    _draining(verbs)
     _described(verbs, "status", "where things stand, and what makes sense now", deploy_show.status)
     one = verb(verbs, "history", "the runs so far", deploy_show.history)
     _file(one)
@@ -48,10 +51,23 @@ def add(parser: Parser) -> None:
 
 def _planned(verbs: Any, name: str, text: str, run: Run, *, changes: bool = False) -> Parser:
     one = _described(verbs, name, text, run, changes=changes)
-    one.add_argument("--live", metavar="SLOT", help="which slot is live, when the machines leave it open")
     one.add_argument("--version", metavar="V", default="", help="the version the gate must prove")
-    one.add_argument("--accept-gap", action="store_true", help="allow writes that restart slots, this once")
+    _deciding(one)
     return one
+
+
+def _deciding(one: Parser) -> None:
+    one.add_argument("--live", metavar="SLOT", help="which slot is live, when the machines leave it open")
+    one.add_argument("--accept-gap", action="store_true", help="allow writes that restart slots, this once")
+
+
+def _draining(verbs: Any) -> None:
+    text = "take a slot out of service and wait until it has finished its requests"
+    one = _described(verbs, "drain", text, deploy_drain.drain, changes=True)
+    one.add_argument("--slot", metavar="SLOT", required=True, help="which slot")
+    one.add_argument("--within", metavar="TIME", help="the deadline, such as 90s (default: [drain] within)")
+    one.add_argument("--then", choices=("wait", "cut", "fail"), help="what then (default: [drain] then)")
+    one.add_argument("--live", metavar="SLOT", help="which slot is live, when the machines leave it open")
 
 
 def _described(verbs: Any, name: str, text: str, run: Run, *, changes: bool = False) -> Parser:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arr_bluegreen.cli.deploy_first import abort_first, is_first, run_first_deployment
-from arr_bluegreen.cli.deploy_make import preview, with_known_slots, with_new_slot
+from arr_bluegreen.cli.deploy_make import abort_making, preview, with_known_slots, with_new_slot
 from arr_bluegreen.cli.deploy_story import listeners
 from arr_bluegreen.cli.deploy_view import plan_lines, plan_value
 from arr_bluegreen.cli.deploy_world import World, identity, world
@@ -49,6 +49,13 @@ def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
         return _start(arguments, out, there, plan, saved)
 
 
+def switch(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    """The idle slot live as it stands, after one quick probe. Refused (3) while an earlier run is unfinished."""
+    with world(arguments, out) as there:
+        _refuse_unfinished(there)
+        return _quick(arguments, out, with_known_slots(arguments, there), "switch", arguments.version)
+
+
 def resume(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """Go on with a run that stopped. Nothing to resume is done (0)."""
     with world(arguments, out) as there:
@@ -65,14 +72,7 @@ def switch_back(arguments: argparse.Namespace, out: Output) -> ExitCode:
         found = is_unfinished(there.journals)
         if found is not None and (not arguments.run_name or arguments.run_name == found[0]):
             return _again(arguments, out, there, found[0], found[1], Run.switch_back)
-        there = with_known_slots(arguments, there)
-        plan = plan_switch_back(
-            there.deployment, there.controls, live=arguments.live or "", accept_gap=arguments.accept_gap
-        )
-        if arguments.dry_run:
-            out.result({**plan_value(plan), "dry_run": True}, plan_lines(plan))
-            return ExitCode.DONE
-        return _start(arguments, out, there, plan, None)
+        return _quick(arguments, out, with_known_slots(arguments, there), "switch-back", "")
 
 
 def abort(arguments: argparse.Namespace, out: Output) -> ExitCode:
@@ -80,6 +80,8 @@ def abort(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with world(arguments, out) as there:
         if is_first(there):
             return abort_first(arguments, out, there)
+        if (ended := abort_making(arguments, out, there)) is not None:
+            return ended
         name, events = find_run(there.journals, there.controls, there.deployment, arguments.run_name or "")
         if is_over(events):
             out.result({"run": name, "outcome": "nothing to abort"}, [f"run {name} is over; nothing to abort"])
@@ -90,6 +92,21 @@ def abort(arguments: argparse.Namespace, out: Output) -> ExitCode:
 
 
 # -- private -------------------------------------------------------------------------------------------------
+
+
+def _quick(arguments: argparse.Namespace, out: Output, there: World, kind: str, version: str) -> ExitCode:
+    plan = plan_switch_back(
+        there.deployment,
+        there.controls,
+        live=arguments.live or "",
+        accept_gap=arguments.accept_gap,
+        kind=kind,
+        version=version,
+    )
+    if arguments.dry_run:
+        out.result({**plan_value(plan), "dry_run": True}, plan_lines(plan))
+        return ExitCode.DONE
+    return _start(arguments, out, there, plan, None)
 
 
 def _start(

@@ -47,13 +47,24 @@ def plan_run(
     return _plan(deployment, controls, now, roles, "run", accept_gap)
 
 
-def plan_switch_back(deployment: Deployment, controls: Controls, *, live: str = "", accept_gap: bool = False) -> Plan:
-    """The plan that makes the idle slot, kept warm, live again: one quick probe plus the switch."""
+def plan_switch_back(
+    deployment: Deployment,
+    controls: Controls,
+    *,
+    live: str = "",
+    accept_gap: bool = False,
+    kind: str = "switch-back",
+    version: str = "",
+) -> Plan:
+    """The plan that makes the idle slot, kept warm, live (again): one quick probe plus the switch.
+
+    ``kind`` is ``switch-back`` or ``switch``; with a ``version`` the probe must name it.
+    """
     _refuse_incapable(controls)
     now = Now(controls, deployment)
     found = find_roles(now, deployment, wanted.newest(stores(controls, deployment)), live)
-    roles = Roles(found.idle, found.live, "", quick=True)
-    return _plan(deployment, controls, now, roles, "switch-back", accept_gap)
+    roles = Roles(found.idle, found.live, version, quick=True)
+    return _plan(deployment, controls, now, roles, kind, accept_gap)
 
 
 def reopened(events: Sequence[Stamped]) -> tuple[Deployment, Roles, str]:
@@ -62,7 +73,7 @@ def reopened(events: Sequence[Stamped]) -> tuple[Deployment, Roles, str]:
     if begin is None:
         raise DescriptionError("the journal holds no run")
     deployment = parse_description(begin.description, begin.folder)
-    quick = begin.kind == "switch-back"
+    quick = begin.kind in ("switch-back", "switch")
     return (
         deployment,
         Roles(deployment.slot(begin.new), deployment.slot(begin.old), begin.version, quick),

@@ -17,7 +17,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins: ``kind`` is ``run``, ``switch-back`` or ``abort``; ``new`` shall be live, ``old`` is.
+    """A run begins: ``kind`` is ``run``, ``switch`` or ``switch-back``; ``new`` shall be live, ``old`` is.
 
     ``description`` is the text of deployment.toml and ``folder`` where it lay, to resume without the file.
     """
