@@ -134,7 +134,8 @@ def _check_declaration(source: Source) -> None:
 
 
 def _refuse_doctype(source: Source) -> None:
-    if _DOCTYPE not in source.body:
+    root = source.body.find(b"<configuration")  # near the start: the rest of the file need not be looked through
+    if root >= 0 and _DOCTYPE not in source.body[:root]:
         return
     found = re.match(_PROLOGUE, source.body)
     at = found.end() if found else 0

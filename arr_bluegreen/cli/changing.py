@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.target import machines
 from arr_bluegreen.control.interface import Configuration, Machine
 from arr_bluegreen.errors import ExitCode
-from arr_bluegreen.webfarm.change import ConfigChange
-from arr_bluegreen.webfarm.telling import tell
 
-Decide = Callable[[Configuration, Machine], Sequence[ConfigChange]]
+if TYPE_CHECKING:
+    from arr_bluegreen.webfarm.change import ConfigChange
+
+Decide: TypeAlias = "Callable[[Configuration, Machine], Sequence[ConfigChange]]"
 """The changes for a configuration; raises an error of ours to refuse. On a file it is asked again under the lock."""
 
 
@@ -93,6 +94,8 @@ def _result(
     diff: str = "",
     digest: str = "",
 ) -> dict[str, Any]:
+    from arr_bluegreen.webfarm.telling import tell  # verbs that only look do not need it
+
     return {
         "machine": machine.name,
         "changed": changed,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arr_bluegreen.cli.changing import carry_out
 from arr_bluegreen.cli.options import Parser, verb, verbs_of
@@ -17,8 +17,10 @@ from arr_bluegreen.cli.servers_seen import columns, rows, seen_servers
 from arr_bluegreen.cli.target import has_run_time, machines, need_run_time
 from arr_bluegreen.control.interface import Configuration, Machine
 from arr_bluegreen.errors import ExitCode, NoSuchObject, RefusedError, UsageError
-from arr_bluegreen.webfarm.change import AddFarm, ConfigChange, RemoveFarm, RemoveRule
 from arr_bluegreen.webfarm.farm import HealthCheck, Server, WebFarm
+
+if TYPE_CHECKING:
+    from arr_bluegreen.webfarm.change import ConfigChange
 
 
 def add(parser: Parser) -> None:
@@ -156,6 +158,8 @@ def _differing(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> 
 
 
 def _create(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    from arr_bluegreen.webfarm.change import AddFarm
+
     wanted = _described(arguments)
 
     def decide(configuration: Configuration, machine: Machine) -> Sequence[ConfigChange]:
@@ -194,6 +198,8 @@ def _server(text: str) -> Server:
 
 
 def _remove(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    from arr_bluegreen.webfarm.change import RemoveFarm, RemoveRule
+
     def decide(configuration: Configuration, machine: Machine) -> Sequence[ConfigChange]:
         try:
             farm = configuration.farm(arguments.farm)

@@ -13,10 +13,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arr_bluegreen.control.disk import Disk, write_new
 from arr_bluegreen.errors import ConfigurationError, NoSuchObject
-from arr_bluegreen.webfarm.change import Patch, Undo
+
+if TYPE_CHECKING:
+    from arr_bluegreen.webfarm.change import Patch, Undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class Backups:
 
     def note(self, backup: Backup, inverse: Sequence[object]) -> None:
         """Remember what undoes one commit made after ``backup``; if that fails, only the undoing is lost."""
+        from arr_bluegreen.webfarm.change import Undo  # only writers pay for it
+
         patches = [asdict(patch) for undo in inverse if isinstance(undo, Undo) for patch in undo.patches]
         line = json.dumps(patches, ensure_ascii=True) + "\n"
         with suppress(OSError), _notes(backup).open("a", encoding="ascii") as notes:
@@ -91,6 +96,8 @@ class Backups:
 
     def undo(self, backup: Backup) -> tuple[Undo, ...]:
         """What puts back every commit noted after ``backup``, the newest first."""
+        from arr_bluegreen.webfarm.change import Undo
+
         return tuple(Undo(patches, ()) for patches in reversed(list(_noted(backup))))
 
     # -- private ---------------------------------------------------------------------------------------
@@ -122,6 +129,8 @@ def _noted(backup: Backup) -> Iterator[tuple[Patch, ...]]:
         lines = _notes(backup).read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError):
         return
+    from arr_bluegreen.webfarm.change import Patch
+
     for line in lines:
         with suppress(ValueError, TypeError):  # a torn last line is no note
             yield tuple(Patch(**patch) for patch in json.loads(line))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from arr_bluegreen.apphost import ApplicationHost
 from arr_bluegreen.control.backups import Backup
@@ -22,7 +22,9 @@ from arr_bluegreen.control.interface import (
 )
 from arr_bluegreen.control.textdiff import unified
 from arr_bluegreen.errors import CapabilityMissing
-from arr_bluegreen.webfarm.change import ConfigChange
+
+if TYPE_CHECKING:
+    from arr_bluegreen.webfarm.change import ConfigChange
 
 
 class FileConfig:

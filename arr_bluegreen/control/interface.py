@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from arr_bluegreen.webfarm import Proxy, WebFarm
-from arr_bluegreen.webfarm.change import ConfigChange
-from arr_bluegreen.webfarm.rule import RewriteMap, RuleList
-from arr_bluegreen.webfarm.site import ApplicationPool, PoolStatus, Site, SiteStatus
-from arr_bluegreen.webfarm.state import FarmStatus, HealthTest, NewState
+if TYPE_CHECKING:
+    from arr_bluegreen.webfarm import FarmStatus, HealthTest, NewState, Proxy, RewriteMap, RuleList, WebFarm
+    from arr_bluegreen.webfarm.change import ConfigChange
+    from arr_bluegreen.webfarm.site import ApplicationPool, PoolStatus, Site, SiteStatus
 
 
 class Capability(Enum):

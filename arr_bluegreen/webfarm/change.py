@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from arr_bluegreen.webfarm.farm import Server, WebFarm
 from arr_bluegreen.webfarm.rule import LAST, Position, RewriteMap, Rule
-from arr_bluegreen.webfarm.site import Application, ApplicationPool, Binding, Site
+
+if TYPE_CHECKING:
+    from arr_bluegreen.webfarm.farm import Server, WebFarm
+    from arr_bluegreen.webfarm.site import Application, ApplicationPool, Binding, Site
 
 Value = bool | int | str | timedelta | None
 Settings = tuple[tuple[str, Value], ...]
