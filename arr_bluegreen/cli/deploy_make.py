@@ -10,10 +10,16 @@ from dataclasses import replace
 from arr_bluegreen.cli.deploy_world import World, identity
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.target import need_run_time
+from arr_bluegreen.control.interface import Machine
 from arr_bluegreen.deployment.begin import new_run_id
 from arr_bluegreen.deployment.ensure import ensure_new, known_pair
-from arr_bluegreen.deployment.lock import Lock
+from arr_bluegreen.deployment.instance import find_farm, find_pool, find_site
+from arr_bluegreen.deployment.lock import Lock, holder_of
+from arr_bluegreen.deployment.ownership import Instance, read_owned
 from arr_bluegreen.deployment.per_release import is_per_release, new_slot
+from arr_bluegreen.deployment.retire_due import member_machines, plan_due, retire_hands
+from arr_bluegreen.deployment.retire_run import perform_retire
+from arr_bluegreen.errors import ExitCode
 
 
 @contextmanager
@@ -57,6 +63,50 @@ def with_new_slot(arguments: argparse.Namespace, out: Output, there: World) -> W
     return replace(there, deployment=made.deployment)
 
 
+def cut_off(there: World) -> list[tuple[Machine, Instance]]:
+    """What a run that died was making, on each machine of a member: recorded, and not known to be whole."""
+    farm = there.deployment.app.farm
+    machines = member_machines(there.deployment, there.controls)
+    return [(one, found) for one in machines for found in read_owned(one.records(farm)).instances if found.making]
+
+
+def tell_making(out: Output, there: World, found: list[tuple[Machine, Instance]]) -> ExitCode:
+    """What of it is there, and what to type."""
+    lines, values = [], []
+    for machine, one in found:
+        pieces = _pieces(there, machine, one)
+        holder = holder_of(there.controls.arr[0], there.deployment.app.farm)
+        how = f"is being made by {holder.describe()}, or was cut off" if holder else "was cut off in its making"
+        text = f"'{one.slot}' on {machine.name} {how}: {', '.join(pieces) or 'only recorded'}"
+        values.append({"machine": machine.name, "slot": one.slot, "release": one.release, "made": pieces})
+        lines.append(f"{there.deployment.app.name}: {text}; nothing that serves was touched")
+    again = f"deploy run --version {found[0][1].release}" if found[0][1].release else "deploy run"
+    commands = [again, "deploy abort"]
+    value = {"app": there.deployment.app.name, "making": values, "commands": commands}
+    out.result(value, [*lines, *(f"  arr-bluegreen {one}" for one in commands)])
+    return ExitCode.DONE
+
+
+def abort_making(arguments: argparse.Namespace, out: Output, there: World) -> ExitCode | None:
+    """What was being made is cleared away again; None when nothing was."""
+    found = cut_off(there)
+    if not found:
+        return None
+    names = ", ".join(f"'{one.slot}'" for _, one in found)
+    if not arguments.dry_run:
+        with under_lock(there) as renew:
+            for machine, one in found:
+                live = getattr(arguments, "live", None) or ""
+                plan = plan_due(there.deployment, there.controls, machine, live=live, named=one.slot)
+                perform_retire(plan, retire_hands(there.deployment, there.controls, machine, out.say, renew))
+    verb = "would be" if arguments.dry_run else "is"
+    out.result(
+        {"outcome": "aborted", "making": [one.slot for _, one in found], "dry_run": arguments.dry_run},
+        [f"what was being made of {names} {verb} cleared away"],
+    )
+    return ExitCode.DONE
+
+
 def with_known_slots(arguments: argparse.Namespace, there: World, *, looks: bool = False) -> World:
     """The world with the live slot and the previous one, for verbs that make nothing; see ``known_pair``."""
     live = getattr(arguments, "live", None) or ""
@@ -75,3 +125,14 @@ def preview(arguments: argparse.Namespace, there: World) -> list[str] | None:
         where = f"{one.address}:{one.http_port or 'auto'}"
         lines.append(f"slot '{slot.name}': site '{one.site}' {verb}, pool '{one.pool}', farm server {where} (offline)")
     return [*lines, "then the run's own plan, made of what is there by then"]
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+def _pieces(there: World, machine: Machine, one: Instance) -> list[str]:
+    config = machine.config.read()
+    farm = find_farm(there.controls.arr[0].config.read(), there.deployment.app.farm)
+    found = [f"site '{one.site}'"] if find_site(config, one.site) is not None else []
+    found += [f"pool '{one.pool}'"] if find_pool(config, one.pool) is not None else []
+    return found + ([f"server {one.address}"] if farm is not None and farm.server(one.address) is not None else [])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from arr_bluegreen.cli.deploy_first import is_first, tell_first
-from arr_bluegreen.cli.deploy_make import preview, with_known_slots
+from arr_bluegreen.cli.deploy_make import cut_off, preview, tell_making, with_known_slots
 from arr_bluegreen.cli.deploy_view import plan_lines, plan_value, run_value, standing
 from arr_bluegreen.cli.deploy_world import World, journals, world
 from arr_bluegreen.cli.output import Output
@@ -57,6 +57,8 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with world(arguments, out) as there:
         if is_first(there):
             return tell_first(out, there)
+        if found := cut_off(there):
+            return tell_making(out, there, found)
         there = with_known_slots(arguments, there, looks=True)
         now = Now(there.controls, there.deployment)
         record = wanted.newest(stores(there.controls, there.deployment))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import partial
 
 from arr_bluegreen.control.interface import Configuration, Machine
 from arr_bluegreen.deployment import wanted
@@ -88,7 +89,9 @@ def known_pair(
     current = live_instance(owned, in_service(deployment, controls), live)
     previous = previous_slot(owned, record, current.slot)
     if previous is None and newest_other:
-        others = [one for one in owned.instances if one.slot != current.slot]
+        farm = find_farm(controls.arr[0].config.read(), deployment.app.farm)
+        there = (one for one in owned.instances if farm is not None and farm.server(one.address) is not None)
+        others = [one for one in there if one.slot != current.slot and not one.making]
         previous = max(others, key=lambda one: one.since, default=None)
     if previous is None:
         raise AmbiguousError(
@@ -145,11 +148,11 @@ def _ensure_pair(
     slots: list[Slot] = []
     notes: list[str] = []
     for slot in deployment.slots.slots:
-        if (
-            slot.farm
-            or any(one.address.casefold() in serving for one in slot.members)
-            or _complete(slot, deployment, controls)
-        ):
+        if slot.farm or any(one.address.casefold() in serving for one in slot.members):
+            slots.append(slot)
+            continue
+        if _complete(slot, deployment, controls):
+            _settle(slot, deployment, controls)
             slots.append(slot)
             continue
         other = next(one for one in deployment.slots.slots if one.name != slot.name)
@@ -160,6 +163,16 @@ def _ensure_pair(
     if found == deployment.slots.slots:
         return Ensured(deployment, tuple(notes))
     return Ensured(as_pair(deployment, found[1], found[0]), tuple(notes))
+
+
+def _settle(slot: Slot, deployment: Deployment, controls: Controls) -> None:
+    """A making that was cut off after its last act is whole: say so in the record."""
+    for member in slot.members:
+        records = controls.machine(member.machine).records(deployment.app.farm)
+        had = read_owned(records).of(slot.name, member.site)
+        if had is not None and had.making:
+            whole = replace(had, making=False)
+            change_owned(records, partial(Owned.with_instance, instance=whole))
 
 
 def _complete(slot: Slot, deployment: Deployment, controls: Controls) -> bool:

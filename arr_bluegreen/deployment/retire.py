@@ -146,6 +146,8 @@ def plan_retire(
             items += _named(one, named, reason, web_farm, configuration, owned)
         elif reason:
             items.append(Item(one.slot, None, reason))
+        elif one.making:
+            items.append(Item(one.slot, _remove(one, web_farm, configuration, owned), "its making was cut off"))
         elif room > 0:
             room -= 1
             items.append(_kept(one, retention, web_farm, configuration, owned))
@@ -180,7 +182,7 @@ def _must_stay(
         return f"{one.address} is in service"
     if slot == retention.previous.casefold():
         return "it is the previous one, the way back"
-    if slot in {name.casefold() for name in retention.fixed}:
+    if slot in {name.casefold() for name in retention.fixed} and not one.making:
         return "it is one of the fixed pair"
     site = find_site(configuration, one.site)
     if site is not None and one.site_id and site.id != one.site_id:

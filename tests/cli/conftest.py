@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from arr_bluegreen.cli.main import run
+from tests.cli.ran import Ran
+from tests.cli.user import User
+from tests.deployment.machine import Scene
 
 SHOP = (
     b'<?xml version="1.0" encoding="UTF-8"?>\r\n'
@@ -44,20 +44,6 @@ SHOP = (
 )
 
 
-@dataclass(frozen=True)
-class Ran:
-    """One command: exit code, stdout, stderr."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """stdout as JSON."""
-        return json.loads(self.out)
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """The configuration on disk."""
@@ -76,3 +62,14 @@ def cli(path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
         return Ran(int(code), said.out, said.err)
 
     return call
+
+
+@pytest.fixture
+def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> User:
+    """At a machine with one plain site."""
+    scene = Scene()
+    monkeypatch.setenv("ARR_BLUEGREEN_STATE_DIR", str(tmp_path / "state"))
+    for name in ("target", "deploy_world"):
+        monkeypatch.setattr(f"arr_bluegreen.cli.{name}.connect", lambda target, settings: (scene.machine,))
+    monkeypatch.setattr("arr_bluegreen.cli.deploy_world.SystemClock", lambda: scene.clock)
+    return User(scene, tmp_path, capsys)

@@ -3,44 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import pytest
-
-from arr_bluegreen.cli.main import run
-from tests.cli.conftest import Ran
-from tests.deployment.machine import Scene, plain_config
-
-ON = ["--on", "winrm:x"]
-
-
-class User:
-    """Someone at a keyboard, a scene, and a folder."""
-
-    def __init__(self, scene: Scene, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.scene, self.file, self._capsys = scene, folder / "deployment.toml", capsys
-
-    def types(self, verb: str, *more: str) -> Ran:
-        """``deploy VERB FILE ...``."""
-        code = run(["deploy", verb, str(self.file), *more, *ON])
-        said = self._capsys.readouterr()
-        return Ran(int(code), said.out, said.err)
-
-    def first(self) -> None:
-        """The first deployment."""
-        assert self.types("init", "--from-site", "Front", "--farm", "shop").code == 0
-        assert self.types("run").code == 0
-
-
-@pytest.fixture
-def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> User:
-    """At a machine with one plain site."""
-    scene = Scene()
-    monkeypatch.setenv("ARR_BLUEGREEN_STATE_DIR", str(tmp_path / "state"))
-    for name in ("target", "deploy_world"):
-        monkeypatch.setattr(f"arr_bluegreen.cli.{name}.connect", lambda target, settings: (scene.machine,))
-    monkeypatch.setattr("arr_bluegreen.cli.deploy_world.SystemClock", lambda: scene.clock)
-    return User(scene, tmp_path, capsys)
+from tests.cli.user import User
+from tests.deployment.machine import plain_config
 
 
 def test_the_first_run_is_shown_before_it_is_done(user: User) -> None:

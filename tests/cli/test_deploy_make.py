@@ -1,0 +1,88 @@
+"""A new slot whose making is cut off anywhere: told by status, ended by abort, gone on with by run."""
+
+from __future__ import annotations
+
+import pytest
+
+from arr_bluegreen.deployment.ownership import read_owned
+from tests.cli.user import User
+
+HEAD = (
+    'schema = 1\n[app]\nname = "shop"\nfront = ["Front"]\nhosts = ["shop.example"]\n[config]\nwrites = "always"\n'
+    '[gate]\nversion_url = "/"\nversion_header = "X-App-Version"\n[slots]\n'
+)
+PER_RELEASE = (
+    HEAD + 'naming = "per-release"\n[[slots.slot]]\nname = "{app}-{release}"\n[[slots.slot.member]]\n'
+    "address = \"alias\"\nhttp_port = \"auto\"\npath = 'C:\\apps\\{slot}'\n"
+)
+PAIR = (
+    HEAD + '[[slots.slot]]\nname = "blue"\n[[slots.slot.member]]\naddress = "127.0.0.2"\nhttp_port = 8000\n'
+    "site = \"shop-blue\"\npool = \"shop-blue\"\npath = 'C:\\inetpub\\front-slots\\blue'\n"
+    '[[slots.slot]]\nname = "teal"\n[[slots.slot.member]]\naddress = "auto"\nhttp_port = "auto"\n'
+    "site = \"shop-2\"\npool = \"shop-2\"\npath = 'C:\\apps\\shop-2'\n"
+)
+SLOT = {PER_RELEASE: "shop-2", PAIR: "teal"}
+
+
+@pytest.mark.parametrize("text", [PER_RELEASE, PAIR], ids=["per-release", "pair"])
+def test_cut_off_after_every_call(user: User, text: str) -> None:
+    """Killed after each control call before the run itself begins: named, cleared away, and made again."""
+    user.first()
+    user.file.write_text(text)
+    user.scene.content(r"C:\apps\shop-2", "2")
+    scene, before = user.scene, user.scene.host.config.data()
+    hosts = scene.machine.files.hosts_entries()
+    calls, told, went_on = 0, 0, False
+    while not went_on:
+        killed = _killed_at(user, calls)
+        user.types("unlock")  # killed within taking it
+        named = [one["slot"] for one in user.types("status", "--json").json.get("making", [])]
+        owned = read_owned(scene.records).of(SLOT[text])
+        if killed and owned is not None and owned.making:
+            assert named == [SLOT[text]]
+            told += 1
+        assert user.types("abort").code in (0, 2)  # 2: no run yet, and nothing of one
+        if read_owned(scene.records).of(SLOT[text]) is not None:
+            assert user.types("retire", "--instance", SLOT[text]).code in (0, 3)
+        went_on = not killed
+        if killed and read_owned(scene.records).of(SLOT[text]) is None:
+            assert scene.host.config.data() == before
+            assert scene.machine.files.hosts_entries() == hosts
+        if killed and read_owned(scene.records).of(SLOT[text]) is not None:
+            break  # whole, and not cut off: an ordinary instance of a pair
+        calls += 1
+    assert (calls > 10, told > 3) == (True, True)
+
+
+def test_a_making_that_was_cut_off_goes_on(user: User) -> None:
+    """``deploy run`` again, same release: the same port and address, and nothing is left unfinished."""
+    user.first()
+    user.file.write_text(PER_RELEASE)
+    user.scene.content(r"C:\apps\shop-2", "2")
+    user.dies_at("config.apply")
+    assert user.types("run", "--version", "2").code == 130
+    cut = read_owned(user.scene.records).of("shop-2")
+    told = user.types("status")
+    assert "was cut off in its making" in told.out
+    assert "deploy run --version 2" in told.out
+    assert user.types("run", "--version", "2").code == 0
+    made = read_owned(user.scene.records).of("shop-2")
+    assert cut is not None
+    assert made is not None
+    assert (made.address, made.http_port, made.making) == (cut.address, cut.http_port, False)
+
+
+def _killed_at(user: User, number: int) -> bool:
+    """Whether ``deploy run`` died at this call, before its run began (it stops there: ``--until deploy``)."""
+    machine = user.scene.machine
+    begun = len(machine.journal)
+
+    def kill(at: int, name: str) -> None:
+        if at == begun + number:
+            raise KeyboardInterrupt
+
+    machine.after_call = kill
+    try:
+        return user.types("run", "--version", "2", "--until", "deploy").code == 130
+    finally:
+        machine.after_call = None
