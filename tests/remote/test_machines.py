@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from arr_bluegreen.deployment.events import RunEnded, Stamped, StepStarted
+from arr_bluegreen.deployment.events import RunEnded
 from arr_bluegreen.deployment.lock import Holder, to_text
 from arr_bluegreen.deployment.run import Run
 from arr_bluegreen.errors import ArrBlueGreenError, ExitCode
 from tests.remote.cli import Cli
-from tests.remote.host import CONFIG, FARM, Host, Ways, description, hosts
+from tests.remote.host import CONFIG, FARM, Host, Ways, at_step, description, hosts
 
 BLUES, GREENS = ("blue-1", "blue-2"), ("green-1", "green-2")
 
@@ -45,19 +45,6 @@ def pair(folder: Path) -> Iterator[tuple[Host, Host, Ways]]:
             for slot, port in (("blue", 8001), ("green", 8002))
         }
         yield one, two, Ways([one.target, two.target], folder / "state", description(members))
-
-
-def at_step(name: str, act: Callable[[], object]) -> Callable[[Stamped], None]:
-    """A listener that acts when a step starts, once."""
-    done: list[bool] = []
-
-    def listen(stamped: Stamped) -> None:
-        match stamped.event:
-            case StepStarted(step=step) if step == name and not done:
-                done.append(True)
-                act()
-
-    return listen
 
 
 def gone(host: Host) -> Callable[[], object]:

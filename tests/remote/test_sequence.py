@@ -10,7 +10,7 @@ import pytest
 
 from arr_bluegreen.control import remote_config, winrm_shell
 from arr_bluegreen.deployment.events import RunEnded
-from tests.remote.host import BLUE, GREEN, Host, Ways, host
+from tests.remote.host import BLUE, GREEN, Host, Ways, at_step, host
 
 BY_NTLM: dict[str, Any] = {"transport": "ntlm"}
 
@@ -31,10 +31,10 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         yield one
 
 
-def deployed(one: Host, ways: Ways, rate: float = 20) -> RunEnded:
+def deployed(one: Host, ways: Ways, rate: float = 20, **asked: Any) -> RunEnded:
     """A run under load that ends well: nothing failed, version 2 is what is served, no shell is left."""
     with one.load(rate) as report:
-        ended = ways.run()
+        ended = ways.run(**asked)
     assert (ended.outcome, ended.exit_code, ended.error) == ("done", 0, "")
     assert (report.failed, dict(report.reasons)) == (0, {})
     assert set(report.by_version) == {"1", "2"}
@@ -127,9 +127,12 @@ def test_a_powershell_that_dies_twice_in_a_row(tmp_path: Path) -> None:
     assert one.faults.counts["Command"] > 20
 
 
-def test_a_process_per_call_all_the_way(tmp_path: Path) -> None:
+def test_a_process_per_call_all_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with its final Signal, in shells that are renewed before they wear out."""
+    monkeypatch.setattr(winrm_shell, "COMMANDS_PER_SHELL", 20)
     one = survives(tmp_path, kept_powershell=False)
     assert one.faults.counts["Command"] == one.faults.counts["Signal"] > 50
+    assert one.faults.counts["Create"] == one.faults.counts["Delete"] > 2
 
 
 def test_a_kept_powershell_that_is_never_ready(tmp_path: Path) -> None:
@@ -137,15 +140,31 @@ def test_a_kept_powershell_that_is_never_ready(tmp_path: Path) -> None:
     survives(tmp_path, "fault:kind=Receive,code=2150858843,times=2")
 
 
-def test_a_quota_that_is_full_for_a_moment(tmp_path: Path) -> None:
-    survives(tmp_path, "fault:kind=Send,at=40,code=2150859173", "fault:kind=Command,at=2,code=2150859174")
+def test_quotas_time_outs_and_delays(tmp_path: Path) -> None:
+    """A quota that is full for a moment, operations that run out of time, a message that is late."""
+    survives(
+        tmp_path,
+        *("fault:kind=Send,at=40,code=2150859173", "fault:kind=Command,at=2,code=2150859174"),
+        *("fault:kind=Receive,at=5,code=2150858793,times=3", "delay:kind=Send,at=9,ms=400"),
+    )
 
 
-def test_operation_timeouts_and_delays(tmp_path: Path) -> None:
-    survives(tmp_path, "fault:kind=Receive,at=5,code=2150858793,times=3", "delay:kind=Send,at=9,ms=400")
+def test_http_errors_and_lost_shells_midway(tmp_path: Path) -> None:
+    """The service is busy, wants the sign-in again, has lost the shell; an unsteady network drops five in a row."""
+    survives(
+        tmp_path,
+        *("status:kind=http,at=40,code=503", "status:kind=http,at=70,code=401", "status:kind=http,at=100,code=500"),
+        *("fault:kind=Send,at=60,code=2150858843", "drop:kind=http,at=125,times=5"),
+    )
 
 
-def test_a_shell_that_is_renewed_midway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(winrm_shell, "COMMANDS_PER_SHELL", 20)
-    one = survives(tmp_path, kept_powershell=False)
-    assert one.faults.counts["Create"] > 2
+@pytest.mark.parametrize("step", ["content", "enable", "take-out", "drain"])
+def test_the_winrm_service_restarts_midway(tmp_path: Path, step: str) -> None:
+    """Every connection and every shell is gone at once."""
+    with host(tmp_path) as one:
+        winrm = one.machine.winrm
+        assert winrm is not None
+        restarted = at_step(step, lambda: one.own.call(winrm.restart))
+        deployed(one, Ways([one.target], tmp_path / "state"), listeners=(restarted,))
+        assert one.faults.counts["Create"] > 1
+        assert one.shells == 0
