@@ -40,7 +40,9 @@ class ArrBlueGreenError(Exception):
     def one_line(self) -> str:
         """The message and the hint on one line, for people and logs."""
         text = " ".join(str(self).split())
-        return f"{text.rstrip('.')}. {self.hint}" if self.hint else text
+        if not self.hint:
+            return text
+        return f"{text} {self.hint}" if text.endswith(("?", "!")) else f"{text.rstrip('.')}. {self.hint}"
 
 
 # -- exit 2: what the user gave is wrong; nothing was changed ------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -32,7 +33,7 @@ def farm_element(farm: WebFarm) -> NewElement:
 
 def server_element(server: Server) -> NewElement:
     """``server`` with its ``applicationRequestRouting``."""
-    check_name("server", server.address, _NO_NAME)
+    check_name("server", server.address, _ADDRESS)
     return _draft("server", server, always=("enabled",)).done()
 
 
@@ -121,8 +122,8 @@ def check_name(kind: str, name: str, forbidden: str) -> None:
     """Raises ``ConfigurationError`` for an empty name or one with characters IIS refuses there (arr.md 3.1)."""
     found = sorted({one for one in name if one in forbidden})
     if not name.strip() or found:
-        what = "is empty" if not name.strip() else f"'{name}' has {' '.join(found)}"
-        hint = f"Not allowed in it: {' '.join(forbidden)}" if forbidden else "It needs a name."
+        what = "is empty" if not name.strip() else f"'{name}' has {_shown(found)}"
+        hint = f"Not allowed in it: {_shown(forbidden)}" if forbidden else "It needs a name."
         raise ConfigurationError(f"the name of the {kind} {what}", hint=hint)
 
 
@@ -130,8 +131,14 @@ def check_name(kind: str, name: str, forbidden: str) -> None:
 
 _NO_NAME = ""
 _SITE_NAME = "/?"
+_ADDRESS = " \t\"<>/\\?#@|{}*"  # no host name and no IP address (not even IPv6) has these
 _POOL_NAME = '|<>&"/[]+=;:,?*@\\'
+_BLANKS = {" ": "(blank)", "\t": "(tab)"}
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def _shown(characters: Iterable[str]) -> str:
+    return " ".join(_BLANKS.get(one, one) for one in characters)
 
 
 @dataclass(slots=True)

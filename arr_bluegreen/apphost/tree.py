@@ -22,7 +22,7 @@ def parse_tree(source: Source) -> Element:
     except etree.XMLSyntaxError as error:
         line, column = error.position
         raise ConfigurationError(
-            f"not well-formed XML: {_plain(error)}",
+            _plain(error),
             file=source.file,
             line=line or None,
             column=column or None,
@@ -41,6 +41,7 @@ def tree_digest(root: Element) -> bytes:
 
 # -- private ---------------------------------------------------------------------------------------------
 
+_DEEP = f"elements are nested more than {DEEPEST} deep"
 _TOO_DEEP = etree.XPath("boolean(/" + "*/" * DEEPEST + "*)")
 
 
@@ -52,8 +53,13 @@ def _check_root(root: Element, source: Source) -> None:
             hint="This is no applicationHost.config.",
         )
     if _TOO_DEEP(root):
-        raise ConfigurationError(f"elements are nested more than {DEEPEST} deep", file=source.file)
+        raise ConfigurationError(_DEEP, file=source.file, hint="IIS files have about ten levels: this is none.")
 
 
 def _plain(error: etree.XMLSyntaxError) -> str:
-    return str(error.msg).split(", line ")[0]
+    text = str(error.msg).split(", line ")[0]
+    if "Excessive depth" in text:
+        return _DEEP
+    if "XML_PARSE_HUGE" in text:
+        return "a value or a text is longer than ten million bytes"
+    return f"not well-formed XML: {text}"

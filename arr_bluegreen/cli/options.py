@@ -15,7 +15,7 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises ``UsageError`` (exit code 2, one line) instead of printing its usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}", hint=f"See {self.prog} --help.")
+        raise UsageError(f"{self.prog.removeprefix('arr-bluegreen ')}: {message}", hint=f"See {self.prog} --help.")
 
 
 def noun_parser(noun: str, text: str) -> Parser:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from arr_bluegreen.control.interface import Configuration
 from arr_bluegreen.webfarm.rule import Rule
 
 
 def target_host(rule: Rule) -> str:
     """The host that a Rewrite rule sends to, lower case and without port; "" when it names none."""
-    if rule.action.type != "Rewrite" or "://" not in rule.action.url:
+    if rule.action.type != "Rewrite":
         return ""
-    return (
-        urlsplit(rule.action.url.replace("{", "").replace("}", "")).netloc.rpartition("@")[2].split(":")[0].casefold()
-    )
+    rest = rule.action.url.partition("://")[2]
+    for mark in "/?#":
+        rest = rest.partition(mark)[0]
+    return rest.replace("{", "").replace("}", "").rpartition("@")[2].partition(":")[0].casefold()
 
 
 def rules_to(configuration: Configuration, farm: str) -> list[tuple[str, Rule]]:

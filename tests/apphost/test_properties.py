@@ -118,7 +118,11 @@ changes = st.lists(
     st.one_of(
         st.builds(lambda a, on: SetServer("SHOP", a, values(enabled=on)), address, st.booleans()),
         st.builds(lambda a, w: SetServer("shop", a, values(weight=w)), address, st.sampled_from([None, 7, 100])),
-        st.builds(lambda a, on: AddServer("shop", Server(a, enabled=on, http_port=82)), address, st.booleans()),
+        st.builds(
+            lambda a, on: AddServer("shop", Server(a, enabled=on, http_port=82)),
+            st.sampled_from(NAMES[:-1]),
+            st.booleans(),
+        ),
         st.builds(lambda a: RemoveServer("shop", a), address),
         st.builds(
             lambda n, p: AddRule(Rule(n, match=Match("a>b"), action=Action("Rewrite", 'http://"s"/')), p),
