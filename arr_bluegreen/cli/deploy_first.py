@@ -84,7 +84,7 @@ def tell_first(out: Output, there: World) -> ExitCode:
     commands = ["deploy run", *(["deploy abort"] if owned.instances else [])]
     lines = [f"{deployment.app.name}: site '{deployment.app.from_site}' serves; the first deployment is {text}"]
     value = {"app": deployment.app.name, "first": text, "made": pieces, "commands": commands}
-    out.result(value, [*lines, *(f"  arr-bluegreen {one}" for one in commands)])
+    out.result(value, [*lines, *(f"  {one}" for one in there.typed(commands))])
     return ExitCode.DONE
 
 

@@ -83,7 +83,7 @@ def tell_making(out: Output, there: World, found: list[tuple[Machine, Instance]]
     again = f"deploy run --version {found[0][1].release}" if found[0][1].release else "deploy run"
     commands = [again, "deploy abort"]
     value = {"app": there.deployment.app.name, "making": values, "commands": commands}
-    out.result(value, [*lines, *(f"  arr-bluegreen {one}" for one in commands)])
+    out.result(value, [*lines, *(f"  {one}" for one in there.typed(commands))])
     return ExitCode.DONE
 
 

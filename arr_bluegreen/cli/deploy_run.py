@@ -11,7 +11,7 @@ from typing import Any
 from arr_bluegreen.cli.deploy_first import abort_first, is_first, run_first_deployment
 from arr_bluegreen.cli.deploy_make import abort_making, preview, with_known_slots, with_new_slot
 from arr_bluegreen.cli.deploy_story import listeners
-from arr_bluegreen.cli.deploy_view import plan_lines, plan_value
+from arr_bluegreen.cli.deploy_view import end_lines, plan_lines, plan_value, standing
 from arr_bluegreen.cli.deploy_world import World, identity, world
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.deployment.begin import new_run_id, plan_run, plan_switch_back, reopened
@@ -131,7 +131,7 @@ def _start(
             plan.refuse_stale(seen)
 
         ended = one.start(plan, check)
-    return _say_end(arguments, out, name, ended)
+    return _say_end(arguments, out, there, name, ended)
 
 
 def _again(
@@ -151,10 +151,10 @@ def _again(
         asked = Asked(arguments.until, told, there.journals.is_over)
         journal = there.journals.of(name)
         ended = how(Run(deployment, there.controls, journal, identity(name), roles, durable, asked, events))
-    return _say_end(arguments, out, name, ended)
+    return _say_end(arguments, out, there, name, ended)
 
 
-def _say_end(arguments: argparse.Namespace, out: Output, name: str, ended: RunEnded) -> ExitCode:
+def _say_end(arguments: argparse.Namespace, out: Output, there: World, name: str, ended: RunEnded) -> ExitCode:
     value: dict[str, Any] = {
         "run": name,
         "outcome": ended.outcome,
@@ -164,11 +164,16 @@ def _say_end(arguments: argparse.Namespace, out: Output, name: str, ended: RunEn
         "durable": ended.durable,
         "error": ended.error,
     }
+    lines = end_lines(name, ended)
+    if ended.outcome in ("failed", "interrupted", "paused"):
+        commands = standing(name, there.journals.of(name).read())[1]
+        value["commands"] = commands
+        lines += ["What makes sense now:", *(f"  {one}" for one in there.typed(["deploy status", *commands]))]
     if arguments.events != "-" or out.json:
-        lines = [f"{ended.outcome}: {ended.live} is live (run {name})"]
-        out.result(value, [*lines, *([ended.error] if ended.error else [])])
-    elif ended.error:
-        out.say(ended.error)
+        out.result(value, lines)
+    else:  # stdout is the events'
+        for line in lines:
+            out.say(line)
     return ExitCode(ended.exit_code)
 
 

@@ -15,10 +15,11 @@ from arr_bluegreen.cli.output import Output
 from arr_bluegreen.deployment import lock, wanted
 from arr_bluegreen.deployment.begin import plan_run
 from arr_bluegreen.deployment.description_read import read_description
+from arr_bluegreen.deployment.find_run import find_run
 from arr_bluegreen.deployment.now import Now, stores
 from arr_bluegreen.deployment.ownership import read_owned
 from arr_bluegreen.deployment.slots import describe
-from arr_bluegreen.errors import ExitCode, UsageError
+from arr_bluegreen.errors import ExitCode, NoSuchObject, UsageError
 from arr_bluegreen.webfarm import certainly_receives
 
 
@@ -31,7 +32,11 @@ def check(arguments: argparse.Namespace, out: Output) -> ExitCode:
         plan = _plan(arguments, there)
         value = plan_value(plan)
         out.result(
-            value, [f"ready: {plan.roles.old.name} is live, {plan.roles.new.name} is idle, {len(plan.steps)} steps"]
+            value,
+            [
+                f"ready: {plan.roles.old.name} is live, {plan.roles.new.name} is idle, {len(plan.steps)} steps",
+                *(f"Gap: {one}." for one in plan.gaps),
+            ],
         )
     return ExitCode.DONE
 
@@ -63,8 +68,10 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
         now = Now(there.controls, there.deployment)
         record = wanted.newest(stores(there.controls, there.deployment))
         holders = {one.name: lock.holder_of(one, there.deployment.app.farm) for one in there.controls.arr}
-        last = there.journals.last()
-        text, commands = standing(*last) if last else ("no run yet", ["deploy plan", "deploy run"])
+        try:
+            text, commands = standing(*find_run(there.journals, there.controls, there.deployment))
+        except NoSuchObject:
+            text, commands = "no run yet", ["deploy plan", "deploy run"]
         servers = _servers(there, now)
         value = {
             "app": there.deployment.app.name,
@@ -82,7 +89,7 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
         lines.append(f"wanted: {f'{record.slot} (epoch {record.epoch})' if record else 'nothing recorded'}")
         lines += [f"recorded: {one['slot']} ({one['text']})" for one in instances]
         lines += [f"lock on {name}: {one.describe()}" for name, one in holders.items() if one]
-        out.result(value, [*lines, text, *(f"  arr-bluegreen {one}" for one in commands)])
+        out.result(value, [*lines, text, *(f"  {one}" for one in there.typed(commands))])
     return ExitCode.DONE
 
 

@@ -11,7 +11,6 @@ from arr_bluegreen.cli.output import Output
 from arr_bluegreen.deployment.events import (
     Drained,
     Listener,
-    RunEnded,
     RunPaused,
     RunStarted,
     Stamped,
@@ -74,8 +73,6 @@ class Story:
                 self._say(f"    note: {text}")
             case RunPaused(step, until, _):
                 self._say(f"  waiting before '{step}'{f' until {until}' if until else ''}; 'deploy resume' goes on")
-            case RunEnded() as one:
-                self._say(f"{one.outcome}: {one.live} is live ({one.seconds:.1f} s)")
             case _:
                 pass
 
@@ -84,7 +81,7 @@ class Story:
         if text == self._last[0] and at - self._last[1] < 10:
             return
         self._last = (text, at)
-        percent = "" if one.fraction is None else f" ({one.fraction:.0%})"
+        percent = f" ({one.fraction:.0%})" if one.fraction and one.fraction >= 0.01 else ""
         self._say(f"    {one.text}{percent}")
 
 

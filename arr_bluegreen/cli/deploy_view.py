@@ -68,8 +68,31 @@ def run_value(run: str, events: tuple[Stamped, ...]) -> dict[str, Any]:
         "started": events[0].at.isoformat() if events else "",
         "outcome": end.outcome if end else "unfinished",
         "exit_code": end.exit_code if end else None,
+        "live": end.live if end else None,
+        "seconds": end.seconds if end else None,
+        "error": end.error if end else "",
         "over": is_over(events),
     }
+
+
+def end_lines(run: str, end: RunEnded) -> list[str]:
+    """How a run ended, for people: what serves first, then why."""
+    when = f"({end.seconds:.1f} s, run {run})"
+    match end.outcome:
+        case "done":
+            first = f"done: {end.live} is live {when}"
+        case "old-slot-serves":
+            first = f"went back: {end.live} is live {when}"
+        case "aborted":
+            first = f"aborted: {end.live} is live {when}"
+        case "paused":
+            first = f"paused: {end.live} is live {when}; 'deploy resume' goes on"
+        case _:
+            first = f"{end.outcome}, unfinished: {end.live} was live when last seen {when}"
+    lines = [first, *([end.error] if end.error else [])]
+    if end.durable is False:
+        lines.append("After a restart of ARR both slots serve until 'farm reconcile' (its scheduled task) has run.")
+    return lines
 
 
 def standing(run: str, events: tuple[Stamped, ...]) -> tuple[str, list[str]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import shlex
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,24 +29,30 @@ from arr_bluegreen.deployment.now import Controls
 
 @dataclass(frozen=True)
 class World:
-    """A description with its machines and journals."""
+    """A description with its machines and journals. ``flags`` is what a next command must be given too."""
 
     deployment: Deployment
     controls: Controls
     journals: Journals
+    flags: str = ""
+
+    def typed(self, commands: Sequence[str]) -> list[str]:
+        """The commands as they can be typed."""
+        return [f"arr-bluegreen {one}{self.flags}" for one in commands]
 
 
 @contextmanager
 def world(arguments: argparse.Namespace, out: Output) -> Iterator[World]:
     """The world of the arguments; machines are closed afterwards. ``--on`` overrides ``[arr]`` of the description."""
     deployment = read_description(Path(arguments.file))
+    flags = _flags(arguments)
     with ExitStack() as stack:
         arr = _arr(arguments, out, deployment)
         stack.callback(_close, arr)
         others = _others(arguments, out, deployment, arr)
         stack.callback(_close, tuple(others.values()))
         controls = Controls(arr, SystemClock(), LocalCommands(), others, edit_xml, _inspect_zip)
-        yield World(deployment, controls, journals(arguments, deployment))
+        yield World(deployment, controls, journals(arguments, deployment), flags)
 
 
 def journals(arguments: argparse.Namespace, deployment: Deployment) -> Journals:
@@ -68,6 +75,12 @@ def identity(run: str) -> Identity:
 
 
 # -- private -------------------------------------------------------------------------------------------------
+
+
+def _flags(arguments: argparse.Namespace) -> str:
+    file = arguments.file if arguments.file != "deployment.toml" else ""
+    given = [("", file), ("--on ", arguments.on), ("--state-dir ", arguments.state_dir)]
+    return "".join(f" {name}{shlex.quote(value)}" for name, value in given if value)
 
 
 def _arr(arguments: argparse.Namespace, out: Output, deployment: Deployment) -> tuple[Machine, ...]:

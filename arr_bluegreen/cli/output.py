@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import json as json_module
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from arr_bluegreen.errors import ArrBlueGreenError
 
@@ -33,7 +35,7 @@ class Output:
             print(json_module.dumps(value, indent=None, ensure_ascii=True, default=str))
         else:
             for line in lines:
-                print(_plain(line))
+                print(_fitted(line, sys.stdout))
 
     def table(self, value: Any, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
         """Rows under columns for people, ``value`` as JSON with --json. Aligned text where stdout is no terminal."""
@@ -53,11 +55,11 @@ class Output:
     def say(self, text: str, *, level: int = 0) -> None:
         """Talk: to stderr, when -v was given at least ``level`` times."""
         if self.verbose >= level:
-            print(_plain(text, sys.stderr), file=sys.stderr, flush=True)
+            print(_fitted(text, sys.stderr), file=sys.stderr, flush=True)
 
     def error(self, error: ArrBlueGreenError) -> None:
         """One line on stderr (and with --json one object on stdout): what, where, what to do next."""
-        print(_plain(f"arr-bluegreen: {error.one_line()}", sys.stderr), file=sys.stderr, flush=True)
+        print(_fitted(f"arr-bluegreen: {error.one_line()}", sys.stderr), file=sys.stderr, flush=True)
         if self.json:
             print(json_module.dumps({"error": str(error), "hint": error.hint, "exit_code": int(error.exit_code)}))
 
@@ -71,6 +73,24 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def _fitted(text: str, stream: TextIO) -> str:
+    """On a terminal broken between words at its width, under the line's own indent; elsewhere one line is one line."""
+    text = _plain(text, stream)
+    width = shutil.get_terminal_size().columns
+    if not stream.isatty() or len(text) <= width or "\n" in text:
+        return text
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    return textwrap.fill(
+        text,
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+        replace_whitespace=False,
+    )
 
 
 def _plain(text: str, stream: Any = None) -> str:

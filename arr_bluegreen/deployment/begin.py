@@ -18,6 +18,7 @@ from arr_bluegreen.deployment.matching import asks_version
 from arr_bluegreen.deployment.now import Controls, Now, refuse_missing, stores
 from arr_bluegreen.deployment.plan import Plan, forward_steps, what_is_seen
 from arr_bluegreen.deployment.slots import find_roles
+from arr_bluegreen.deployment.weights import refuse_unweighted, stage_gap
 from arr_bluegreen.deployment.writes import judge_writes, resolve_durable
 from arr_bluegreen.errors import CapabilityMissing, DescriptionError, RefusedError
 
@@ -88,11 +89,16 @@ def _plan(deployment: Deployment, controls: Controls, now: Now, roles: Roles, ki
     if deployment.switch.by == "health-file":
         for status in now.farms():
             refuse_unfit(deployment, status)
+    if deployment.switch.by == "weights":
+        for status in now.farms():
+            refuse_unweighted(status)
     safety = judge_writes(controls, deployment)
     needs_enabling = deployment.switch.by != "enabled" and not now.enabled(roles.new)
     durable = resolve_durable(deployment, safety, needs_enabling, accept_gap)
     steps = forward_steps(deployment, roles, durable)
     gaps = (*_gaps(deployment, durable), *_uncounted(controls))
+    if roles.version and not asks_version(deployment.gate):
+        gaps += (f"[gate] names no version: nothing will prove that it is version {roles.version} that answers",)
     held = ("enable",) if now.enabled(roles.new) else ()
     if safety.restarts and any(one.commits() for one in steps if one.name not in held):
         gaps += ("a write restarts what serves too: requests wait meanwhile, or are answered 503 (arr.md 5.8)",)
@@ -107,7 +113,7 @@ def _gaps(deployment: Deployment, durable: str) -> tuple[str, ...]:
         "health-file": "switch by health file: ARR's probe decides, so it takes its interval (down: times retries)",
         "enabled": "switch by enabled: one write at the switch",
         "rule": "switch by rule: one write at the switch",
-        "weights": "switch by weights: one write per stage",
+        "weights": stage_gap(deployment),
     }[deployment.switch.by]
     kept = {
         "enabled": "durable by enabled: none after its one commit",

@@ -33,9 +33,14 @@ class ProveVersion:
     phase: str = "gate"
 
     def title(self) -> str:
-        return f"Prove that {self.slot.name} serves{f' version {self.version}' if self.version else ''}"
+        again = " once more" if self.again else ""
+        if self.version and asks_version(self.how):
+            return f"Prove{again} that {self.slot.name} serves version {self.version}"
+        return f"See{again} that {self.slot.name} answers"
 
     def explain(self) -> Sequence[str]:
+        if self.again:
+            return ("After a commit: one good answer, or as many as before from a new worker process.",)
         passes = 1 if self.quick else self.how.passes
         text = f"{passes} good answer(s) in a row from each member at {self.how.version_url}, status {self.how.status}"
         if self.version and asks_version(self.how):

@@ -25,7 +25,8 @@ from arr_bluegreen.deployment.switch import BringIn, FlipFile, TakeOut
 from arr_bluegreen.deployment.switch_commit import Retarget, SwapEnabled
 from arr_bluegreen.deployment.want import Want
 from arr_bluegreen.deployment.warm_up import WarmSlot
-from arr_bluegreen.errors import RefusedError, StalePlanError
+from arr_bluegreen.deployment.weights import HoldStage, RestoreWeights, SetWeights
+from arr_bluegreen.errors import StalePlanError
 from arr_bluegreen.webfarm import receives_new
 
 
@@ -71,7 +72,7 @@ class Plan:
             raise StalePlanError(f"the plan is stale: {told}", hint="Make a new one with 'deploy plan'.")
 
     def _writes(self, step: Step) -> bool:
-        return step.name not in self.held and (bool(step.commits()) or isinstance(step, Retarget))
+        return step.name not in self.held and (bool(step.commits()) or isinstance(step, Retarget | RestoreWeights))
 
 
 def what_is_seen(now: Now) -> dict[str, str]:
@@ -105,8 +106,10 @@ def back_steps(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step
 
 def clear_steps(deployment: Deployment, roles: Roles, enabled_by_us: tuple[str, ...]) -> tuple[Step, ...]:
     """The idle slot put back as it was, before any switch."""
+    weights = [RestoreWeights(roles.new, roles.old, deployment.app.farm)] if deployment.switch.by == "weights" else []
     return (
         ClearIdle(roles.new, roles.new.farm or deployment.app.farm, enabled_by_us),
+        *weights,
         Want(roles.old, roles.new, begins=False, name="want-old"),
         Settle(roles.old),
     )
@@ -131,6 +134,8 @@ def _prepare(deployment: Deployment, roles: Roles) -> tuple[Step, ...]:
     steps.append(prove)
     if by == "health-file" and not roles.quick:
         steps.append(FlipFile(new, deployment.switch))
+    if by == "weights" and not roles.quick:
+        steps.append(SetWeights(new, roles.old, deployment.switch.stages[0], deployment.app.farm, phase="enable"))
     if by != "enabled":
         steps.append(Enable(new, deployment.app.farm))
         steps += _again(deployment, roles, "after-enable")
@@ -142,7 +147,11 @@ def _again(deployment: Deployment, roles: Roles, when: str) -> list[Step]:
     """What a commit restarted is warmed and proven again; these hold where nothing was."""
     return [
         WarmSlot(
-            roles.new, deployment.warm_up, name=f"warm-up-{when}", phase="enable" if "enable" in when else "durable"
+            roles.new,
+            deployment.warm_up,
+            again=True,
+            name=f"warm-up-{when}",
+            phase="enable" if "enable" in when else "durable",
         ),
         replace(
             ProveVersion(roles.new, deployment.gate, roles.version, roles.quick),
@@ -164,7 +173,7 @@ def _switch(deployment: Deployment, roles: Roles) -> tuple[Step, ...]:
         case "rule":
             steps += [BringIn(new, how), Retarget(new, old, how)]
         case "weights":
-            raise RefusedError('[switch] by = "weights" is not there yet', hint='Use by = "state".')
+            steps += [BringIn(new, how), *_stages(deployment, roles), TakeOut(old, how, deployment.drain)]
         case _:
             assert_never(how.by)
     if how.prove:
@@ -172,10 +181,23 @@ def _switch(deployment: Deployment, roles: Roles) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def _stages(deployment: Deployment, roles: Roles) -> list[Step]:
+    """The canary's stages; the first one's weights are there already. Going back is at once."""
+    if roles.quick:
+        return []
+    steps: list[Step] = []
+    for stage in deployment.switch.stages:
+        steps.append(SetWeights(roles.new, roles.old, stage, deployment.app.farm))
+        steps.append(HoldStage(roles.new, roles.old, stage, deployment.gate, roles.version))
+    return steps[1:]
+
+
 def _after(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step, ...]:
     steps: list[Step] = [DrainOld(roles.old, deployment.drain)]
     if deployment.bake.time or deployment.bake.command:
         steps.append(BakeNew(roles.new, deployment.bake, deployment.gate))
+    if deployment.switch.by == "weights":
+        steps.append(RestoreWeights(roles.new, roles.old, deployment.app.farm))
     if durable == "enabled" and deployment.switch.by in ("state", "weights", "health-file"):
         steps += [MakeDurable(roles.old, deployment.app.farm), *_again(deployment, roles, "after-durable")]
     steps.append(Settle(roles.new))

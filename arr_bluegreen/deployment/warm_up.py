@@ -19,13 +19,16 @@ class WarmSlot:
 
     slot: Slot
     how: WarmUp
+    again: bool = False
     name: str = "warm-up"
     phase: str = "gate"
 
     def title(self) -> str:
-        return f"Warm up {self.slot.name}"
+        return f"Warm up {self.slot.name}{' once more' if self.again else ''}"
 
     def explain(self) -> Sequence[str]:
+        if self.again:
+            return ("Where the commit restarted worker processes; the same list.",)
         return (
             f"{self.how.method} {', '.join(self.how.paths)} on the slot's own machine, status {self.how.status}, "
             f"{self.how.times} time(s) in a row, within {self.how.within.total_seconds():.0f} s.",
