@@ -326,6 +326,9 @@ def _check_axes(found: Deployment) -> None:
         raise DescriptionError("by = \"rule\" needs [switch] rule and a 'farm' in every slot", where="switch.rule")
     if found.switch.by == "weights" and not found.switch.stages:
         raise DescriptionError('by = "weights" needs [[switch.stages]]', where="switch.stages")
+    percents = [one.percent for one in found.switch.stages]
+    if percents != sorted(set(percents)):
+        raise DescriptionError(f"the stages must rise: {percents}", where="switch.stages")
     proofs = [found.gate.version_header, found.gate.version_json, found.gate.version_text]
     if sum(1 for one in proofs if one) > 1:
         raise DescriptionError("one of version_header, version_json, version_text is enough", where="gate")

@@ -11,10 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from arr_bluegreen.control.interface import Machine
 from arr_bluegreen.deployment.events import Stamped, StepDone, StepStarted, Switched
 from bench.peers import PEERS, SCALE
 from bench.stage import PROBE_SECONDS, Clients, Stage, stage
@@ -35,7 +37,7 @@ def run() -> dict[str, object]:
         for by in OURS:
             found[by] = _way(home / by, by, _ours)
         for name, peer in PEERS.items():
-            found[name] = _way(home / name, "enabled", lambda one, peer=peer: _theirs(one, peer))
+            found[name] = _way(home / name, "enabled", partial(_theirs, peer))
         found.update(_speed_of_state(home / "speed"))
         found.update(_speed_of_health_files(home / "speed-health"))
     return found
@@ -71,7 +73,7 @@ def _ours(one: Stage) -> None:
         raise RuntimeError(f"{one.by}: {ended}")
 
 
-def _theirs(one: Stage, peer: Callable[..., None]) -> None:
+def _theirs(peer: Callable[[Machine], None], one: Stage) -> None:
     machine = one.machine()
     try:
         peer(machine)

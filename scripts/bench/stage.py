@@ -257,9 +257,7 @@ def stage(
     command += ["--config", str(folder / "applicationHost.config"), "--root", str(folder / "drives")]
     environment = {**os.environ, "ARR_BLUEGREEN_PASSWORD": password}
     with (folder / "host.txt").open("wb") as talk:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=talk, env=environment
-        )
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=talk, env=environment)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("aiohttp", reason="the simulated host needs the extra 'simulator'")
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
-from bench.stage import ADDRESS, Clients, stage  # noqa: E402  # scripts/ is no package
+from bench.stage import ADDRESS, Clients, stage  # scripts/ is no package
 
 QUICK = Clients(rate=60.0, slow_seconds=0.4, web_sockets=2, web_socket_seconds=0.7)
 FULL = Clients(rate=60.0, slow_seconds=2.0, web_sockets=2, web_socket_seconds=3.0)
