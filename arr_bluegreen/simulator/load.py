@@ -190,24 +190,27 @@ class Load:
 
     async def _ask(
         self, session: aiohttp.ClientSession, kind: str, method: str, path: str, body: bytes | None, began: float | None
-    ) -> None:
+    ) -> bool:
+        """Whether it was answered as wanted."""
         try:
             async with session.request(method, self._url + path, data=body, headers={"Host": self._host}) as response:
                 text = await response.read()
                 problem = _problem(response.status, text, path.partition("?")[0], method, body)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self.report.bad(kind, f"{type(error).__name__}: {error}"[:120])
-            return
+            return False
         if problem:
             self.report.bad(kind, problem)
-            return
+            return False
         took = time.monotonic() - began if began is not None else None
         self.report.good(kind, response.headers.get("X-App-Version", "?"), took)
+        return True
 
     async def _slow(self, session: aiohttp.ClientSession) -> None:
-        """One slow request after another, so that one is open at every moment."""
+        """One slow request after another, so that one is open at every moment; after a failed one a moment's rest."""
         while not self._stop.is_set():
-            await self._ask(session, "slow", "GET", f"/slow?seconds={self._slow_seconds:g}", None, None)
+            if not await self._ask(session, "slow", "GET", f"/slow?seconds={self._slow_seconds:g}", None, None):
+                await asyncio.sleep(0.5)
 
     async def _web_socket(self, session: aiohttp.ClientSession) -> None:
         """A socket that says something five times a second; a socket that is cut is a failure, and is opened again."""
