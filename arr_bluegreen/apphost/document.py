@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from arr_bluegreen.webfarm.proxy import Proxy
     from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
     from arr_bluegreen.webfarm.site import ApplicationPool, Site
+    from arr_bluegreen.webfarm.webfarms import WebFarms
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,11 @@ class ApplicationHost:
     def proxy(self) -> Proxy:
         """``system.webServer/proxy``."""
         return self.reading.proxy
+
+    @cached_property
+    def web_farms(self) -> WebFarms:
+        """``webFarms``' own settings."""
+        return self.reading.web_farms
 
     @cached_property
     def sites(self) -> tuple[Site, ...]:

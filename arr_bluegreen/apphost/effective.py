@@ -8,7 +8,7 @@ from typing import Any
 from arr_bluegreen.apphost import places
 from arr_bluegreen.apphost.reading import Reading
 from arr_bluegreen.apphost.schema import attribute, attributes
-from arr_bluegreen.apphost.sections import PROXY
+from arr_bluegreen.apphost.sections import PROXY, WEB_FARMS
 from arr_bluegreen.apphost.sites import defaults_of
 from arr_bluegreen.apphost.steps import Place, Step
 from arr_bluegreen.apphost.tree import Element
@@ -18,6 +18,7 @@ from arr_bluegreen.webfarm.change import Value
 from arr_bluegreen.webfarm.farm import Server, WebFarm
 from arr_bluegreen.webfarm.proxy import Proxy
 from arr_bluegreen.webfarm.site import Application, ApplicationPool, Site, VirtualDirectory
+from arr_bluegreen.webfarm.webfarms import WebFarms
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def effective(reading: Reading, word: type[Any], names: tuple[str, ...], field: 
 def _element(reading: Reading, word: type[Any], names: tuple[str, ...]) -> Element | None:
     place = _place(word, names)
     found = reading.find.find(place)
-    if found is None and word is not Proxy:
+    if found is None and word not in (Proxy, WebFarms):
         raise NoSuchObject(word.__name__, " ".join(names), ())
     return found
 
@@ -72,6 +73,8 @@ def _place(word: type[Any], names: tuple[str, ...]) -> Place:
         return places.pool_place(names[0])
     if word is Proxy:
         return Place(PROXY)
+    if word is WebFarms:
+        return Place(WEB_FARMS)
     raise NoSuchObject("kind of thing", word.__name__, ())
 
 

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from arr_bluegreen.apphost.edit import Place, Step
 from arr_bluegreen.apphost.places import application_place, farm_place, pool_place, rule_place, server_place, site_place
 from arr_bluegreen.apphost.reading import Reading
-from arr_bluegreen.apphost.sections import PROXY
+from arr_bluegreen.apphost.sections import PROXY, WEB_FARMS
 from arr_bluegreen.apphost.values import read_value
 from arr_bluegreen.apphost.words import written
 from arr_bluegreen.errors import NoSuchObject
@@ -16,6 +16,7 @@ from arr_bluegreen.webfarm.farm import Server, WebFarm
 from arr_bluegreen.webfarm.proxy import Proxy
 from arr_bluegreen.webfarm.rule import FIRST, Position, Rule, Where
 from arr_bluegreen.webfarm.site import Application, ApplicationPool, Site, VirtualDirectory
+from arr_bluegreen.webfarm.webfarms import WebFarms
 
 
 def inverse(change: c.ConfigChange, before: Reading) -> tuple[c.ConfigChange, ...]:
@@ -125,7 +126,15 @@ def _undo_remove(
 
 
 _Set = (
-    c.SetFarm | c.SetServer | c.SetProxy | c.SetRule | c.SetSite | c.SetApplication | c.SetVirtualDirectory | c.SetPool
+    c.SetFarm
+    | c.SetServer
+    | c.SetProxy
+    | c.SetWebFarms
+    | c.SetRule
+    | c.SetSite
+    | c.SetApplication
+    | c.SetVirtualDirectory
+    | c.SetPool
 )
 
 
@@ -137,6 +146,8 @@ def _undo_set(change: _Set, before: Reading) -> tuple[c.ConfigChange, ...]:
             return (c.SetServer(farm, address, _now(Server, server_place(farm, address), settings, before)),)
         case c.SetProxy(settings):
             return (c.SetProxy(_now(Proxy, Place(PROXY), settings, before)),)
+        case c.SetWebFarms(settings):
+            return (c.SetWebFarms(_now(WebFarms, Place(WEB_FARMS), settings, before)),)
         case c.SetRule(name, settings, location):
             return (c.SetRule(name, _now(Rule, rule_place(name, location), settings, before), location),)
         case c.SetSite(name, settings):

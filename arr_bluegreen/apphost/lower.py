@@ -29,6 +29,7 @@ from arr_bluegreen.webfarm.farm import Server, WebFarm
 from arr_bluegreen.webfarm.proxy import Proxy
 from arr_bluegreen.webfarm.rule import LAST, Position, RewriteMap, Rule
 from arr_bluegreen.webfarm.site import Application, ApplicationPool, Binding, Site, VirtualDirectory
+from arr_bluegreen.webfarm.webfarms import WebFarms
 
 W = TypeVar("W")
 
@@ -38,6 +39,8 @@ class View(Protocol):
 
     @property
     def proxy(self) -> Proxy: ...
+    @property
+    def web_farms(self) -> WebFarms: ...
     @property
     def default_pool(self) -> ApplicationPool: ...
     @property
@@ -61,6 +64,8 @@ def lower(change: c.ConfigChange, configuration: View | None = None) -> tuple[Ed
             c.AddFarm() | c.RemoveFarm() | c.SetFarm() | c.AddServer() | c.RemoveServer() | c.SetServer() | c.SetProxy()
         ):
             return _farm_edits(change, configuration)
+        case c.SetWebFarms(settings):
+            return _set(WebFarms, Place(sections.WEB_FARMS), settings, configuration and configuration.web_farms)
         case c.AddRule() | c.RemoveRule() | c.MoveRule() | c.SetRule():
             return _rule_edits(change, configuration)
         case c.AddRewriteMap() | c.RemoveRewriteMap() | c.SetMapEntry():

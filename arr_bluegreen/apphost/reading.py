@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from arr_bluegreen.webfarm.proxy import Proxy
     from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
     from arr_bluegreen.webfarm.site import ApplicationPool, Site
+    from arr_bluegreen.webfarm.webfarms import WebFarms
 
 
 class Reading:
@@ -65,6 +66,14 @@ class Reading:
 
         found = self.find.section(sections.PROXY)
         return webfarms.read_proxy(self.root.makeelement("proxy") if found is None else found, self)
+
+    @property
+    def web_farms(self) -> WebFarms:
+        """``webFarms``' own settings; the schema's defaults when the file has none."""
+        from arr_bluegreen.apphost import webfarms
+
+        found = self.find.section(sections.WEB_FARMS)
+        return webfarms.read_section(self.root.makeelement("webFarms") if found is None else found, self)
 
     # -- rules -------------------------------------------------------------------------------------------
 

@@ -56,6 +56,7 @@ _KNOWN: dict[type[Any], dict[str, Attribute]] = {}
 _TABLES = {
     "arr_bluegreen.webfarm.farm": "arr_bluegreen.apphost.schema_farm",
     "arr_bluegreen.webfarm.proxy": "arr_bluegreen.apphost.schema_proxy",
+    "arr_bluegreen.webfarm.webfarms": "arr_bluegreen.apphost.schema_proxy",
     "arr_bluegreen.webfarm.rule": "arr_bluegreen.apphost.schema_rule",
     "arr_bluegreen.webfarm.site": "arr_bluegreen.apphost.schema_site",
 }

@@ -1,4 +1,5 @@
-"""The schema of system.webServer/proxy, where a field's own name and type do not say it (arr.md 1.3)."""
+"""The schema of system.webServer/proxy and of webFarms' own attribute, where a field's own name and type do not say
+it (arr.md 1.1, 1.3)."""
 
 from __future__ import annotations
 

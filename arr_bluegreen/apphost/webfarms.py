@@ -12,6 +12,7 @@ from arr_bluegreen.webfarm.farm import AffinityHost, Server, WebFarm
 
 if TYPE_CHECKING:
     from arr_bluegreen.webfarm.proxy import Proxy
+    from arr_bluegreen.webfarm.webfarms import WebFarms
 
 SECTION = WEB_FARMS
 
@@ -38,6 +39,13 @@ def read_proxy(element: Element, faults: Faults) -> Proxy:
     from arr_bluegreen.webfarm.proxy import Proxy
 
     return read_word(Proxy, element, faults, {})
+
+
+def read_section(element: Element, faults: Faults) -> WebFarms:
+    """What holds for every farm."""
+    from arr_bluegreen.webfarm.webfarms import WebFarms
+
+    return read_word(WebFarms, element, faults, {})
 
 
 # -- private ---------------------------------------------------------------------------------------------

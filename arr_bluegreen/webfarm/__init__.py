@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         counts_as_healthy,
         receives_new,
     )
+    from arr_bluegreen.webfarm.webfarms import WebFarms
 
 __all__ = [
     "FIRST",
@@ -96,6 +97,7 @@ __all__ = [
     "TestResult",
     "VirtualDirectory",
     "WebFarm",
+    "WebFarms",
     "Where",
     "WorkerProcess",
     "certainly_receives",
@@ -110,5 +112,6 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'arr_bluegreen.webfarm' has no attribute '{name}'")
     from importlib import import_module
 
-    homes = (import_module(f"arr_bluegreen.webfarm.{file}") for file in ("farm", "proxy", "rule", "site", "state"))
+    files = ("farm", "proxy", "rule", "site", "state", "webfarms")
+    homes = (import_module(f"arr_bluegreen.webfarm.{file}") for file in files)
     return next(getattr(one, name) for one in homes if hasattr(one, name))

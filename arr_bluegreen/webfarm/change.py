@@ -85,6 +85,13 @@ class SetProxy:
     settings: Settings
 
 
+@dataclass(frozen=True, slots=True)
+class SetWebFarms:
+    """Settings of the section webFarms: "on_demand_health_check"."""
+
+    settings: Settings
+
+
 # -- rules (location "" = globalRules) ---------------------------------------------------------------
 
 
@@ -305,6 +312,7 @@ ConfigChange = (
     | RemoveServer
     | SetServer
     | SetProxy
+    | SetWebFarms
     | AddRule
     | RemoveRule
     | MoveRule

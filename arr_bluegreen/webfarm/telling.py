@@ -28,6 +28,8 @@ def tell(change: c.ConfigChange) -> str:
             return f"server {farm}/{address}: {tell_settings(settings)}"
         case c.SetProxy(settings):
             return f"proxy: {tell_settings(settings)}"
+        case c.SetWebFarms(settings):
+            return f"all web farms: {tell_settings(settings)}"
         case c.AddRule(rule, position, location):
             return (
                 f"rule {rule.name}{_in(location)}: add {_at(position)}, {rule.action.type} {rule.action.url}".rstrip()

@@ -19,7 +19,7 @@ from arr_bluegreen.apphost.schema import attributes
 from arr_bluegreen.apphost.steps import Place, Step
 from arr_bluegreen.apphost.values import Kind, Type, number, one_of, read_value, span, write_value
 from arr_bluegreen.errors import ConfigurationError
-from arr_bluegreen.webfarm import FIRST, ApplicationPool, Binding, Proxy, Rule, Server, Site, WebFarm
+from arr_bluegreen.webfarm import FIRST, ApplicationPool, Binding, Proxy, Rule, Server, Site, WebFarm, WebFarms
 from arr_bluegreen.webfarm.change import (
     AddFarm,
     AddPool,
@@ -37,6 +37,7 @@ from arr_bluegreen.webfarm.change import (
     SetProxy,
     SetServer,
     SetSite,
+    SetWebFarms,
     settings,
 )
 from tests.apphost.texts import declared
@@ -218,9 +219,10 @@ def _value_of(of: Type, default: Any) -> st.SearchStrategy[Any]:
         (WebFarm, lambda values: SetFarm("shop", values)),
         (Server, lambda values: SetServer("shop", "blue", values)),
         (Proxy, SetProxy),
+        (WebFarms, SetWebFarms),
         (ApplicationPool, lambda values: SetPool("p", values)),
     ],
-    ids=["farm", "server", "proxy", "pool"],
+    ids=["farm", "server", "proxy", "all farms", "pool"],
 )
 def test_every_setting_reads_back_as_it_was_set(word: Any, change: Any, data: st.DataObject) -> None:
     one = data.draw(st.sampled_from([each for each in attributes(word) if not each.required]))
@@ -231,6 +233,6 @@ def test_every_setting_reads_back_as_it_was_set(word: Any, change: Any, data: st
     )
     applied = start.host.apply([change(settings({one.field: value}))])
     host = ApplicationHost.parse(applied.host.to_bytes())
-    names = {WebFarm: ("shop",), Server: ("shop", "blue"), Proxy: (), ApplicationPool: ("p",)}[word]
+    names = {WebFarm: ("shop",), Server: ("shop", "blue"), Proxy: (), WebFarms: (), ApplicationPool: ("p",)}[word]
     assert host.setting(word, names, one.field).value == value
     assert applied.host.apply(applied.inverse).host.to_bytes() == start.host.to_bytes()

@@ -75,6 +75,7 @@ CHANGES: dict[str, tuple[c.ConfigChange, ...]] = {
     "back to the default": (c.SetFarm(FARM, c.settings({"health_check.response_match": None})),),
     "quotes in a value": (c.SetFarm(FARM, c.settings({"health_check.response_match": "say \"up\" & 'go'"})),),
     "set proxy": (c.SetProxy(c.settings(enabled=True, timeout=timedelta(seconds=90))),),
+    "set all farms": (c.SetWebFarms(c.settings(on_demand_health_check=True)),),
     "add rule": (c.AddRule(RULE, FIRST),),
     "add odd rule": (c.AddRule(ODD),),
     "add rule before": (c.AddRule(ODD), c.AddRule(RULE, Position(Where.BEFORE, "it's odd"))),
