@@ -12,6 +12,7 @@ from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.target import need_run_time
 from arr_bluegreen.control.interface import Machine
 from arr_bluegreen.deployment.begin import new_run_id
+from arr_bluegreen.deployment.deploy_content import inspect_content
 from arr_bluegreen.deployment.ensure import ensure_new, known_pair
 from arr_bluegreen.deployment.instance import find_farm, find_pool, find_site
 from arr_bluegreen.deployment.lock import Lock, holder_of
@@ -50,6 +51,7 @@ def with_new_slot(arguments: argparse.Namespace, out: Output, there: World) -> W
         return there
     for one in there.controls.arr:
         need_run_time(one, "a deployment")
+    inspect_content(there.deployment, there.controls, arguments.version or there.deployment.content.version)
     with under_lock(there):
         made = ensure_new(
             there.deployment,

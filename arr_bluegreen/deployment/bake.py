@@ -9,6 +9,7 @@ from enum import Enum
 
 from arr_bluegreen.deployment.description import Bake, Gate, Slot
 from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.ownership import mark_served
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.prove_front import judge_front, risen, totals
 from arr_bluegreen.errors import UnfinishedError, UnreachableError
@@ -139,4 +140,6 @@ class Settle:
             there = wanted.read(store)
             if there is not None and there.slot == self.slot.name:
                 store.write(wanted.RECORD, wanted.to_text(replace(there, asserted=asserted)))
+        for member in self.slot.members:
+            mark_served(hands.controls.machine(member.machine).records(hands.deployment.app.farm), self.slot.name)
         hands.note("settled", True)

@@ -64,10 +64,11 @@ def put_content(
     if not wish.source:
         return _there(wish, files, tools.edit_xml)
     check_folder_name(wish.release)
+    inspected = tools.inspect_zip(wish.source) if wish.upload and tools.inspect_zip is not None else None
     folder = _recorded(wish, files, records, now)
     placed = files.digest_folder(folder.path)
     if placed is None:
-        placed = _put(wish, files, folder.path, tools)
+        placed = _put(wish, files, folder.path, inspected)
     if not folder.settled:
         make_settings(files, folder.path, wish.settings, tools.edit_xml)
         change_owned(records, lambda owned: owned.with_folder(replace(folder, settled=True)))
@@ -139,7 +140,7 @@ def _same(wish: ContentWish, owned: Owned) -> Folder | None:
     return next((one for one in owned.folders if same(one) and one.path.casefold().startswith(below)), None)
 
 
-def _put(wish: ContentWish, files: FileControl, path: str, tools: ContentTools) -> FolderDigest:
+def _put(wish: ContentWish, files: FileControl, path: str, expected: FolderDigest | None) -> FolderDigest:
     if not wish.source.casefold().endswith(".zip"):
         if wish.upload:
             raise UsageError(f"{wish.source} is a folder of the controller", hint="Zip it, or put it on the machine.")
@@ -150,7 +151,6 @@ def _put(wish: ContentWish, files: FileControl, path: str, tools: ContentTools) 
         return placed
     if not wish.upload:
         return files.expand_zip(wish.source, path)
-    expected = tools.inspect_zip(wish.source) if tools.inspect_zip is not None else None
     package = join(wish.base, f".{wish.release}.upload.zip")
     files.upload(wish.source, package)
     try:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arr_bluegreen.deployment.content import ContentTools, ContentWish, put_content
-from arr_bluegreen.deployment.description import Content, Member, Slot
+from arr_bluegreen.deployment.description import Content, Deployment, Member, Slot
 from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.now import Controls
+from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.tokens import replace_tokens
-from arr_bluegreen.errors import RefusedError
+from arr_bluegreen.errors import BadZip, RefusedError
 from arr_bluegreen.webfarm.change import ConfigChange, SetVirtualDirectory, settings
 from arr_bluegreen.webfarm.setting import FileSettings
 
@@ -67,7 +69,10 @@ class DeployContent:
         hands.forget()
         records, now = machine.records(hands.deployment.app.farm), hands.machine_now()
         tools = ContentTools(hands.controls.edit_xml, hands.controls.inspect_zip)
-        placed = put_content(wish, machine.files, records, now, tools)
+        try:
+            placed = put_content(wish, machine.files, records, now, tools)
+        except BadZip as error:  # it will be no better next time: the run ends here, and the old slot serves
+            raise GateFailed(str(error)) from error
         site = next((one for one in machine.config.read().sites if one.name.casefold() == member.site.casefold()), None)
         if site is not None and site.physical_path.casefold() != placed.path.casefold():
             change = SetVirtualDirectory(site.name, "/", "/", settings({"physical_path": placed.path}))
@@ -88,3 +93,11 @@ class DeployContent:
         tokens = tuple((token, filled(value)) for token, value in one.tokens)
         xml = tuple(replace(x, value=None if x.value is None else filled(x.value)) for x in one.xml)
         return FileSettings(one.file, tokens, xml)
+
+
+def inspect_content(deployment: Deployment, controls: Controls, version: str) -> None:
+    """A package of the controller judged before anything is done; raises ``BadZip`` or ``UsageError``."""
+    source = deployment.content.source.replace("{version}", version)
+    local = Path(deployment.folder) / source
+    if source and local.is_file() and controls.inspect_zip is not None:
+        controls.inspect_zip(str(local))

@@ -104,7 +104,7 @@ def known_pair(
 def previous_slot(owned: Owned, record: wanted.Wanted | None, live: str) -> Instance | None:
     """The instance that was live before ``live``: the one whose address the wanted record took out of service."""
     out = {one.casefold() for one in record.out} if record is not None else set()
-    others = (one for one in owned.instances if one.slot.casefold() != live.casefold())
+    others = (one for one in owned.instances if one.slot.casefold() != live.casefold() and one.served)
     return next((one for one in others if one.address.casefold() in out), None)
 
 

@@ -160,7 +160,7 @@ def _instances(
         number = had.site_id if had else max(free_site_id(configuration, owned, slot.site), *_next_to(made))
         path = site.physical_path
         new = Instance(slot.name, slot.site, slot.pool, slot.address, slot.http_port, now, "", number, path, slot.alias)
-        made.append(had or new)
+        made.append(had or replace(new, served=slot is wish.slots[0]))
     return tuple(made)
 
 

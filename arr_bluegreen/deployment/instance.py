@@ -273,6 +273,7 @@ def _record(
         pool_origin=origin(same.pool_origin if same else None, pool is not None),
         server_origin=origin(same.server_origin if same else None, server is not None),
         folder_origin=same.folder_origin if same and same.path == wish.path else Origin.NONE,
+        served=same.served if same else False,
     )
 
 

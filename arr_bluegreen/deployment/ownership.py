@@ -35,6 +35,7 @@ class Instance:
 
     ``since`` (UTC) orders the instances by age; ``left`` (UTC) is when a run took it out of service, None when none
     did; ``stopped`` (UTC) is when retire stopped it, None while it may run. ``making``: it is not known to be whole.
+    ``served``: it was live once, so that it can be the way back.
     ``folder_origin`` is MADE only for a folder we copied or expanded.
     """
 
@@ -55,6 +56,7 @@ class Instance:
     stopped: datetime | None = None
     left: datetime | None = None
     making: bool = False
+    served: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,18 @@ class Owned:
 def read_owned(records: RecordStore) -> Owned:
     """What is recorded, empty when there is no record; raises ``RefusedError`` when it cannot be read."""
     return _parse(records.read(RECORD))
+
+
+def mark_served(records: RecordStore, slot: str) -> None:
+    """The slot's instances are known to have been live. Nothing recorded of it: nothing to mark."""
+
+    def marked(owned: Owned) -> Owned:
+        for one in owned.instances:
+            if one.slot.casefold() == slot.casefold() and not one.served:
+                owned = owned.with_instance(replace(one, served=True))
+        return owned
+
+    change_owned(records, marked)
 
 
 def change_owned(records: RecordStore, change: Callable[[Owned], Owned]) -> Owned:

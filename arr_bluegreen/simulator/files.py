@@ -8,19 +8,18 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import io
 import ntpath
 import os
 import re
 import shutil
 import tempfile
-import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
 from arr_bluegreen.control.interface import FolderDigest
-from arr_bluegreen.errors import BadZip, RemoteError
+from arr_bluegreen.errors import RemoteError
+from arr_bluegreen.simulator.zips import unpacked
 
 VARIABLES = {
     "windir": "C:\\Windows",
@@ -125,16 +124,11 @@ class Drives(ABC):
         return self._fill(target, files)
 
     def expand(self, source: str, target: str) -> FolderDigest:
-        """A zip expanded to a new folder; names that climb out, links and drive letters are refused."""
+        """A zip expanded to a new folder; one that breaks a rule is refused (``BadZip``)."""
         data = self.read_bytes(source)
         if data is None:
             raise RemoteError(f"no such file: {source}", code=0x80070002)
-        try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                files = {_safe(one): archive.read(one) for one in archive.infolist() if not one.is_dir()}
-        except (zipfile.BadZipFile, OSError, RuntimeError) as error:
-            raise BadZip(f"not a zip that can be read: {source}: {error}") from error
-        return self._fill(target, files)
+        return self._fill(target, unpacked(data))
 
     def append(self, path: str, data: str, offset: int) -> int:
         """One piece (base64) of an upload; returns the size now. Offset 0 begins anew; another offset must be the
@@ -275,11 +269,3 @@ def _any_case(folder: Path, name: str) -> Path:
     if exact.exists() or not folder.is_dir():
         return exact
     return next((one for one in folder.iterdir() if one.name.casefold() == name.casefold()), exact)
-
-
-def _safe(entry: zipfile.ZipInfo) -> str:
-    name = entry.filename.replace("/", "\\")
-    link = (entry.external_attr >> 16) & 0o170000 == 0o120000
-    if link or name.startswith("\\") or ":" in name or ".." in name.split("\\"):
-        raise BadZip(f"the zip holds '{entry.filename}', which does not stay in its folder")
-    return ntpath.normpath(name)

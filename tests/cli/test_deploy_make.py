@@ -6,6 +6,7 @@ import pytest
 
 from arr_bluegreen.deployment.ownership import read_owned
 from tests.cli.user import User
+from tests.control.test_safe_extract import named
 
 HEAD = (
     'schema = 1\n[app]\nname = "shop"\nfront = ["Front"]\nhosts = ["shop.example"]\n[config]\nwrites = "always"\n'
@@ -86,3 +87,25 @@ def _killed_at(user: User, number: int) -> bool:
         return user.types("run", "--version", "2", "--until", "deploy").code == 130
     finally:
         machine.after_call = None
+
+
+def test_a_bad_package_is_refused_before_anything_is_done(user: User) -> None:
+    """One of the controller: exit code 2 and not one byte on the machine. One on the machine: 7, and blue serves."""
+    user.first()
+    package = user.file.parent / "bad.zip"
+    package.write_bytes(named("../evil.txt"))
+    scene = user.scene
+    user.file.write_text(PER_RELEASE + '[content]\nsource = "bad.zip"\n')
+    before = scene.host.config.data()
+    ran = user.types("run", "--version", "2")
+    assert (ran.code, "climbs out" in ran.err, scene.host.config.data() == before) == (2, True, True)
+    assert read_owned(scene.records).of("shop-2") is None
+
+    scene.host.files.write_bytes(r"C:\drop\bad.zip", named("../evil.txt"))
+    user.file.write_text(PER_RELEASE + "[content]\nsource = 'C:\\drop\\bad.zip'\n")
+    ran = user.types("run", "--version", "2")
+    assert ran.code == 7, ran
+    assert scene.host.arr.in_service("shop") == ("127.0.0.2",)
+    assert not scene.host.files.folder_exists(r"C:\apps\shop-2\2")
+    assert user.types("retire", "--instance", "shop-2").code == 0
+    assert scene.host.config.data() == before

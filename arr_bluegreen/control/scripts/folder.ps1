@@ -39,73 +39,179 @@ function Get-FolderDigest($folder) {
     @{ files = $names.Count; bytes = $size; digest = ConvertTo-Hex $sha.ComputeHash($all.ToArray()) }
 }
 
+function Get-Parts($name) {
+    @($name -split '[/\\]' | Where-Object { $_ -ne '' -and $_ -ne '.' })
+}
+
 function Test-EntryName($name) {
-    if ($name -match '^[/\\]' -or $name -match '[:<>"|?*\x00-\x1f]') { return $false }
-    foreach ($part in ($name.TrimEnd('/', '\') -split '[/\\]')) {
-        if ($part -eq '' -or $part -eq '.' -or $part -eq '..' -or $part -match '[. ]$') { return $false }
-        if ($part -match '^(CON|PRN|AUX|NUL|CLOCK\$|COM[0-9\u00b9\u00b2\u00b3]|LPT[0-9\u00b9\u00b2\u00b3])(\..*)?$') { return $false }
+    if ($name -match '^[/\\]' -or $name -match '[:<>"|?*\x00-\x1f\x7f]') { return $false }
+    $parts = @(Get-Parts $name)
+    if ($parts.Count -eq 0 -or ($parts -join '/').Length -gt 180) { return $false }
+    foreach ($part in $parts) {
+        if ($part -eq '..' -or $part -match '[. ]$' -or $part.Length -gt 255) { return $false }
+        if ($part -match '^(CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|COM[0-9\u00b9\u00b2\u00b3]|LPT[0-9\u00b9\u00b2\u00b3])\s*(\..*)?$') {
+            return $false
+        }
     }
     $true
 }
 
-function Test-Link($entry) {
-    if (-not $entry.PSObject.Properties['ExternalAttributes']) { return $false }
-    (($entry.ExternalAttributes -shr 16) -band 0xF000) -eq 0xA000
+function Read-Piece($stream, [long]$offset, [int]$count) {
+    $bytes = New-Object byte[] $count
+    [void]$stream.Seek($offset, [IO.SeekOrigin]::Begin)
+    $done = 0
+    while ($done -lt $count) {
+        $read = $stream.Read($bytes, $done, $count - $done)
+        if ($read -eq 0) { throw 'BadZip|the zip is cut off' }
+        $done += $read
+    }
+    , $bytes
 }
 
-function Assert-Entries($zip, $length) {
-    $seen = @{}
-    $total = [long]0
-    if ($zip.Entries.Count -gt 100000) { throw 'BadZip|the zip holds more than 100000 entries' }
-    foreach ($entry in $zip.Entries) {
-        $name = $entry.FullName
-        if (-not (Test-EntryName $name)) { throw "BadZip|the zip holds an entry whose name is not safe on Windows: '$name'" }
-        if (Test-Link $entry) { throw "BadZip|the zip holds a link: '$name'" }
-        $key = $name.Replace('\', '/').TrimEnd('/').ToUpperInvariant()
-        if ($seen.ContainsKey($key)) { throw "BadZip|the zip holds two entries of the same name on Windows: '$name'" }
-        $seen[$key] = -not ($name -match '[/\\]$')
-        $total += $entry.Length
-    }
-    foreach ($key in $seen.Keys) {
-        for ($at = $key.LastIndexOf('/'); $at -gt 0; $at = $key.LastIndexOf('/', $at - 1)) {
-            $above = $key.Substring(0, $at)
-            if ($seen.ContainsKey($above) -and $seen[$above]) { throw "BadZip|the zip holds '$above' as a file and as a folder" }
+function Read-Directory($source) {
+    # What ZipArchive of .NET Framework does not tell: flags, method, CRC, sizes and mode (APPNOTE.TXT 4.3.12, 4.3.16).
+    $stream = [IO.File]::OpenRead($source)
+    try {
+        $size = [int][Math]::Min([long]65557, $stream.Length)
+        $tail = Read-Piece $stream ($stream.Length - $size) $size
+        $end = $size - 22
+        while ($end -ge 0 -and [BitConverter]::ToUInt32($tail, $end) -ne 0x06054b50) { $end-- }
+        if ($end -lt 0) { throw 'BadZip|it is no whole zip' }
+        $count = [BitConverter]::ToUInt16($tail, $end + 10)
+        $length = [long][BitConverter]::ToUInt32($tail, $end + 12)
+        $start = [long][BitConverter]::ToUInt32($tail, $end + 16)
+        if ($count -eq 65535 -or $start -eq [uint32]::MaxValue) { throw 'BadZip|it is a zip64 of more than 65534 entries or 4 GB' }
+        if ($start + $length -gt $stream.Length) { throw 'BadZip|the zip is cut off' }
+        $bytes = Read-Piece $stream $start ([int]$length)
+        for ($at = 0; $at -lt $length; $at += 46 + $names) {
+            if ($at + 46 -gt $length -or [BitConverter]::ToUInt32($bytes, $at) -ne 0x02014b50) { throw "BadZip|the zip's directory is damaged" }
+            $names = [BitConverter]::ToUInt16($bytes, $at + 28) + [BitConverter]::ToUInt16($bytes, $at + 30)
+            $names += [BitConverter]::ToUInt16($bytes, $at + 32)
+            [pscustomobject]@{
+                encrypted = ([BitConverter]::ToUInt16($bytes, $at + 8) -band 1) -ne 0
+                method = [BitConverter]::ToUInt16($bytes, $at + 10)
+                crc = [BitConverter]::ToUInt32($bytes, $at + 16)
+                packed = [long][BitConverter]::ToUInt32($bytes, $at + 20)
+                size = [long][BitConverter]::ToUInt32($bytes, $at + 24)
+                kind = [BitConverter]::ToUInt16($bytes, $at + 40) -band 0xF000
+            }
         }
     }
-    Assert-Size $total $length
+    finally { $stream.Dispose() }
 }
 
-function Assert-Size($total, $length) {
-    # 8 GB at most; 200 times the zip's own size, but at least 100 MB.
-    $limit = [Math]::Min([long]8589934592, [Math]::Max([long]104857600, [long](200 * $length)))
-    if ($total -gt $limit) { throw "BadZip|the zip would expand to more than $limit bytes" }
+function Assert-Kind($name, $told) {
+    if ($told.encrypted) { throw "BadZip|the zip holds an encrypted entry: '$name'" }
+    if ($told.method -ne 0 -and $told.method -ne 8) { throw "BadZip|'$name' is compressed by method $($told.method); Stored and Deflate are known" }
+    if ($told.kind -eq 0xA000) { throw "BadZip|the zip holds a link: '$name'" }
+    if ($told.kind -ne 0 -and $told.kind -ne 0x8000 -and $told.kind -ne 0x4000) { throw "BadZip|'$name' is neither a file nor a folder" }
+    if ($name -match '[/\\]$' -and $told.size -gt 0) { throw "BadZip|'$name' is a folder with content" }
 }
 
-function Expand-Entries($zip, $length, $folder) {
+function Assert-Entries($zip, $directory, $length) {
+    $files = @{}
+    $folders = @{}
     $total = [long]0
+    $packed = [long]0
+    if ($zip.Entries.Count -ne $directory.Count) { throw "BadZip|the zip's directory is damaged" }
+    if ($directory.Count -gt 100000) { throw 'BadZip|the zip holds more than 100000 entries' }
+    for ($index = 0; $index -lt $directory.Count; $index++) {
+        $name = $zip.Entries[$index].FullName
+        if (-not (Test-EntryName $name)) { throw "BadZip|the zip holds an entry whose name is not safe on Windows: '$name'" }
+        Assert-Kind $name $directory[$index]
+        $total += $directory[$index].size
+        $packed += $directory[$index].packed
+        $parts = @(Get-Parts $name)
+        $isFolder = $name -match '[/\\]$'
+        for ($depth = 1; $depth -le $parts.Count; $depth++) {
+            $path = $parts[0..($depth - 1)] -join '/'
+            $key = $path.ToUpperInvariant()
+            if ($depth -eq $parts.Count -and -not $isFolder) {
+                if ($files.ContainsKey($key)) { throw "BadZip|the zip holds two entries of the same name on Windows: '$name'" }
+                $files[$key] = $path
+            }
+            elseif (-not $folders.ContainsKey($key)) { $folders[$key] = $path }
+            elseif ($folders[$key] -cne $path) { throw "BadZip|'$path' and '$($folders[$key])' differ only in case" }
+        }
+    }
+    foreach ($key in $files.Keys) {
+        if ($folders.ContainsKey($key)) { throw "BadZip|the zip holds '$key' as a file and as a folder" }
+    }
+    if ($files.Count -eq 0) { throw 'BadZip|the zip holds no file' }
+    if ($packed -gt $length) { throw 'BadZip|the zip has entries that overlap, as a zip bomb does' }
+    Assert-Size $total $packed
+}
+
+function Assert-Size($total, $packed) {
+    # 8 GB at most; from 16 MB on at most 200 times what it was packed to.
+    if ($total -gt 8589934592) { throw 'BadZip|the zip would expand to more than 8 GB' }
+    if ($total -gt 16777216 -and $total -gt 200 * [Math]::Max($packed, [long]1)) { throw 'BadZip|the zip expands as a zip bomb does' }
+}
+
+function Add-Crc {
+    # ZipArchive of .NET Framework reads an entry without comparing its CRC. A struct, once per process.
+    if ('ArrBlueGreenCrc' -as [type]) { return }
+    Add-Type -TypeDefinition @'
+public struct ArrBlueGreenCrc
+{
+    static readonly uint[] table = Make();
+
+    static uint[] Make()
+    {
+        uint[] made = new uint[256];
+        for (uint n = 0; n < 256; n++)
+        {
+            uint one = n;
+            for (int bit = 0; bit < 8; bit++) one = (one & 1) != 0 ? 0xEDB88320u ^ (one >> 1) : one >> 1;
+            made[n] = one;
+        }
+        return made;
+    }
+
+    public static uint Add(uint crc, byte[] data, int count)
+    {
+        crc = ~crc;
+        for (int at = 0; at < count; at++) crc = table[(crc ^ data[at]) & 0xFF] ^ (crc >> 8);
+        return ~crc;
+    }
+}
+'@
+}
+
+function Expand-Entry($entry, $told, $target) {
     $buffer = New-Object byte[] 81920
-    foreach ($entry in $zip.Entries) {
-        $target = [IO.Path]::GetFullPath((Join-Path $folder $entry.FullName.Replace('/', '\')))
+    $size = [long]0
+    $crc = [uint32]0
+    $in = $entry.Open()
+    $out = New-Object IO.FileStream -ArgumentList @($target, [IO.FileMode]::CreateNew, [IO.FileAccess]::Write)
+    try {
+        # What is read counts, not what the zip's directory claims.
+        while (($count = $in.Read($buffer, 0, $buffer.Length)) -gt 0) {
+            $size += $count
+            if ($size -gt $told.size) { throw "BadZip|'$($entry.FullName)' is longer than the zip says" }
+            $crc = [ArrBlueGreenCrc]::Add($crc, $buffer, $count)
+            $out.Write($buffer, 0, $count)
+        }
+    }
+    finally {
+        $out.Dispose()
+        $in.Dispose()
+    }
+    if ($size -ne $told.size) { throw "BadZip|'$($entry.FullName)' is shorter than the zip says" }
+    if ($crc -ne $told.crc) { throw "BadZip|'$($entry.FullName)' is damaged: its CRC is another" }
+}
+
+function Expand-Entries($zip, $directory, $folder) {
+    for ($index = 0; $index -lt $directory.Count; $index++) {
+        $entry = $zip.Entries[$index]
+        $target = [IO.Path]::GetFullPath((Join-Path $folder ((Get-Parts $entry.FullName) -join '\')))
         if (-not $target.StartsWith($folder + '\', [StringComparison]::OrdinalIgnoreCase)) { throw "BadZip|'$($entry.FullName)' climbs out" }
         if ($entry.FullName -match '[/\\]$') {
             [void][IO.Directory]::CreateDirectory($target)
             continue
         }
         [void][IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($target))
-        $in = $entry.Open()
-        $out = New-Object IO.FileStream -ArgumentList @($target, [IO.FileMode]::CreateNew, [IO.FileAccess]::Write)
-        try {
-            # What is written counts, not what the zip's directory claims.
-            while (($count = $in.Read($buffer, 0, $buffer.Length)) -gt 0) {
-                $total += $count
-                Assert-Size $total $length
-                $out.Write($buffer, 0, $count)
-            }
-        }
-        finally {
-            $out.Dispose()
-            $in.Dispose()
-        }
+        Expand-Entry $entry $directory[$index] $target
     }
 }
 
@@ -125,13 +231,19 @@ function Use-Partial($target, $fill) {
 }
 
 function Expand-Zip($source, $target) {
+    if (-not [IO.File]::Exists($source)) { throw "NoSuchObject|no file '$source'" }
     $length = (New-Object IO.FileInfo $source).Length
-    $zip = [IO.Compression.ZipFile]::OpenRead($source)
+    $directory = @(Read-Directory $source)
+    Add-Crc
     try {
-        Assert-Entries $zip $length
-        Use-Partial $target { param($partial) Expand-Entries $zip $length $partial }
+        $zip = [IO.Compression.ZipFile]::OpenRead($source)
+        try {
+            Assert-Entries $zip $directory $length
+            Use-Partial $target { param($partial) Expand-Entries $zip $directory $partial }
+        }
+        finally { $zip.Dispose() }
     }
-    finally { $zip.Dispose() }
+    catch [IO.InvalidDataException] { throw "BadZip|the zip is damaged: $($_.Exception.GetBaseException().Message)" }
 }
 
 function Copy-Folder($source, $target) {
