@@ -30,10 +30,11 @@ class Bed:
     """Fresh worlds of one combination, and the points at which an act can die."""
 
     def __init__(self, folder: Path, by: str, durable: str) -> None:
-        self._folder, self._by, self._durable, self._count = folder, by, durable, count()
+        self.durable = durable
+        self._folder, self._by, self._count = folder, by, count()
 
     def world(self) -> World:
-        return World(self._folder / str(next(self._count)), by=self._by, durable=self._durable)
+        return World(self._folder / str(next(self._count)), by=self._by, durable=self.durable)
 
     def points(self, act: Act, before: Act = lambda world: None, every: int = 1) -> Iterator[Point]:
         world = self.world()
@@ -87,12 +88,22 @@ def good_end(world: World, live: str, point: Point) -> None:
 
 @pytest.mark.parametrize(("by", "durable"), AXES)
 def test_killed_anywhere_and_resumed_the_new_slot_is_live(tmp_path: Path, by: str, durable: str) -> None:
-    bed = Bed(tmp_path, by, durable)
-    for point in bed.points(run, every=1 if by == "state" else 3):
+    """At every point of the default axes, at every third of the others (and of those at each with --long)."""
+    resumed_from(Bed(tmp_path, by, durable), every=1 if (by, durable) == AXES[0] else 3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("by", "durable"), AXES[1:])
+def test_killed_at_any_point_at_all_and_resumed_the_new_slot_is_live(tmp_path: Path, by: str, durable: str) -> None:
+    resumed_from(Bed(tmp_path, by, durable), every=1)
+
+
+def resumed_from(bed: Bed, every: int) -> None:
+    for point in bed.points(run, every=every):
         world = bed.killed(point, run)
         resumed(world, "run-1", lambda one: one.run(run="run-2"))
         good_end(world, GREEN, point)
-        assert world.enabled(BLUE) is (durable != "enabled"), point
+        assert world.enabled(BLUE) is (bed.durable != "enabled"), point
 
 
 @pytest.mark.parametrize(("by", "durable"), AXES)
