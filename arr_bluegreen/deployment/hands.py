@@ -16,6 +16,9 @@ from arr_bluegreen.errors import FloorError, WaitRanOutError
 from arr_bluegreen.webfarm import READS_BACK, NewState
 from arr_bluegreen.webfarm.change import ConfigChange
 
+LOOK_SECONDS = 0.5
+"""So old may a look be that only says which step is next; what takes something out of service looks anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Roles:
@@ -60,7 +63,7 @@ class Hands:
 
     def now(self) -> Now:
         """The last look, if nothing was done and hardly any time has gone since; else a new one."""
-        if self._now is None or self.controls.clock.monotonic() - self._now.at > 0.2:
+        if self._now is None or self.controls.clock.monotonic() - self._now.at > LOOK_SECONDS:
             self._now = Now(self.controls, self.deployment)
         return self._now
 
@@ -72,6 +75,11 @@ class Hands:
     def forget(self) -> None:
         """Something was done: the last look is old."""
         self._now = None
+
+    def forget_records(self) -> None:
+        """Only our own records were written: what was seen of the farms still stands."""
+        if self._now is not None:
+            self._now.forget_records()
 
     def tell(self, event: Event) -> None:
         """Journal and tell."""

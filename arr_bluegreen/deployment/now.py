@@ -151,6 +151,10 @@ class Now:
             self._wanted = tuple(wanted.read(store) for store in stores(self.controls, self.deployment))
         return self._wanted
 
+    def forget_records(self) -> None:
+        """They were written: the next to ask reads them again."""
+        self._wanted = None
+
     # -- private -------------------------------------------------------------------------------------------------
 
     def _member_started(self, member: Member) -> bool:

@@ -212,7 +212,7 @@ class Run:
         for step in steps:
             if self._memory.way == FORWARD and self._pauses(step):
                 return self._pause(step)
-            if step.phase != phase and phase:
+            if phase and step.phase not in (phase, "switch"):  # between gate and switch nothing shall lie
                 self._copy()
             phase = step.phase
             self._hands.step = step.name

@@ -111,7 +111,7 @@ class TakeOut:
         if self.how.by == "health-file":
             write_health(hands, self.slot, self.how.down)
         else:
-            hands.take_out(self.slot, self._state())
+            hands.set_state(self.slot, self._state())  # above the floor: just looked
         hands.wait(lambda look: still_in(look, self.slot), self.how.within, POLL)
         remove_mappings(hands, self.slot)
 

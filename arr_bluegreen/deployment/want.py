@@ -37,22 +37,24 @@ class Want:
     def holds(self, hands: Hands) -> bool:
         if not self.begins and hands.memory.get("switch_begun"):
             return True
-        named = all(one is not None and one.slot == self.slot.name for one in hands.now().wanted())
-        return named and (not self.begins or bool(hands.memory.get("switch_begun")))
+        if self.begins and not hands.memory.get("switch_begun"):
+            return False
+        return all(one is not None and one.slot == self.slot.name for one in hands.now().wanted())
 
     def perform(self, hands: Hands) -> None:
         if self.begins:
             hands.note("switch_begun", True)
         record = self._record(hands)
-        hands.forget()
         for store in stores(hands.controls, hands.deployment):
-            wanted.write(store, record)
+            hands.forget_records()
+            store.write(wanted.RECORD, wanted.to_text(record))
 
     def _record(self, hands: Hands) -> wanted.Wanted:
-        epochs = [one.epoch for one in hands.now().wanted() if one is not None]
+        """Of the highest epoch; a pause that an admin has asked for stays (``farm reconcile --pause``)."""
+        there = [one for one in hands.now().wanted() if one is not None]
         return wanted.Wanted(
             slot=self.slot.name,
-            epoch=max(epochs, default=0) + 1,
+            epoch=max((one.epoch for one in there), default=0) + 1,
             run=hands.identity.run,
             who=hands.identity.who,
             asserted=hands.machine_now(),
@@ -62,4 +64,5 @@ class Want:
             probes=quick_probes(hands.now(), self.slot),
             version=self.version,
             front=hands.deployment.app.front,
+            paused=any(one.paused for one in there),
         )
