@@ -140,7 +140,7 @@ class SimulatedHost:
             settings.request_monitor,
             settings.redirected_to or None,
             settings.aspnetcore_module or None,
-            tuple(sorted(ports | {135, 445, 5985})),
+            tuple(sorted(ports | {135, 445, 5985} | self.net.listening())),
             tuple((int(low), int(high or low)) for low, _, high in ranges),
         )
 

@@ -17,6 +17,7 @@ class PortMap:
     def __init__(self) -> None:
         self._real: dict[tuple[str, int], int] = {}
         self._own: dict[int, weakref.ref[socket.socket]] = {}
+        self._others: dict[int, socket.socket] = {}
 
     def put(self, ip: str, port: int, real: int) -> None:
         """This real port plays that place from now on."""
@@ -33,6 +34,21 @@ class PortMap:
     def places(self) -> Iterable[tuple[str, int, int]]:
         """Every (ip, port, real port), sorted."""
         return sorted((ip, port, real) for (ip, port), real in self._real.items())
+
+    def occupy(self, port: int) -> socket.socket:
+        """Another program of the machine, outside IIS, listens on this simulated port: a real socket on a real port
+        plays it until it is closed."""
+        made = socket.create_server(("127.0.0.1", 0))
+        self.put("*", port, made.getsockname()[1])
+        self._others[port] = made
+        return made
+
+    def listening(self) -> set[int]:
+        """The simulated ports on which programs outside IIS listen now."""
+        for port in [port for port, one in self._others.items() if one.fileno() == -1]:
+            del self._others[port]
+            self.drop("*", port)
+        return set(self._others)
 
     def own_socket(self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
         """A socket of the machine's own: bound to a loopback port that slots will know while it is open. Not

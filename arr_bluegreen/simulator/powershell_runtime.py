@@ -182,11 +182,11 @@ def _member(kind: type[NewState], name: str) -> NewState:
 
 
 def _listening(machine: Machine) -> list[int]:
-    """The ports of started sites, and those Windows itself listens on."""
+    """The ports of started sites, of other programs, and those Windows itself listens on."""
     started = {one.name for one in machine.iis.sites() if one.state is RunState.STARTED}
     sites = (one for one in machine.config.reading.sites if one.name in started)
     ports = {binding.port for one in sites for binding in one.bindings if binding.port is not None}
-    return sorted(ports | {135, 445, 5985})
+    return sorted(ports | {135, 445, 5985} | machine.net.listening())
 
 
 def _ranges(text: str) -> list[list[int]]:

@@ -16,6 +16,7 @@ from arr_bluegreen.simulator.faults import Faults
 from arr_bluegreen.simulator.files import Drives
 from arr_bluegreen.simulator.health import Asker
 from arr_bluegreen.simulator.iis import SimulatedIis
+from arr_bluegreen.simulator.net import PortMap
 from arr_bluegreen.simulator.powershell import powershell_program
 from arr_bluegreen.simulator.settings import SimulatorSettings
 from arr_bluegreen.simulator.shells import Process, Program
@@ -36,6 +37,8 @@ class Machine(Protocol):
     def iis(self) -> SimulatedIis: ...
     @property
     def files(self) -> Drives: ...
+    @property
+    def net(self) -> PortMap: ...
     @property
     def settings(self) -> SimulatorSettings: ...
     @property
