@@ -32,10 +32,20 @@ def member_url(status: FarmStatus, address: str, path: str) -> str:
 
 
 def ask_slot(
-    hands: Hands, slot: Slot, paths: Sequence[str], timeout: timedelta, *, host: str = "", method: str = "GET"
+    hands: Hands,
+    slot: Slot,
+    paths: Sequence[str],
+    timeout: timedelta,
+    *,
+    host: str = "",
+    method: str = "GET",
+    status: FarmStatus | None = None,
 ) -> tuple[tuple[Member, str, ProbeAnswer], ...]:
-    """Every path of every member asked once, on the members' machines; with member and path."""
-    status = hands.now().of(slot)[0]
+    """Every path of every member asked once, on the members' machines; with member and path.
+
+    ``status`` spares a look where one was just taken: only ports and host names are read from it.
+    """
+    status = status or hands.now().of(slot)[0]
     by_machine: dict[str, list[tuple[Member, str]]] = {}
     for member in slot.members:
         by_machine.setdefault(member.machine, []).extend((member, path) for path in paths)

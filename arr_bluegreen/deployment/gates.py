@@ -56,9 +56,9 @@ class ProveVersion:
     def perform(self, hands: Hands) -> None:
         clock = hands.controls.clock
         began, good, passes = clock.monotonic(), 0, self._passes(hands)
+        status = hands.look().of(self.slot)[0]
         while True:
-            hands.forget()
-            bad = self._bad(hands)
+            bad = self._bad(hands, status)
             good = 0 if bad else good + 1
             if good >= passes:
                 if hands.memory.get("unproven"):
@@ -74,8 +74,9 @@ class ProveVersion:
         known = self.again and remembered(hands, self.slot, "gated")
         return 1 if self.quick or known else self.how.passes
 
-    def _bad(self, hands: Hands) -> str:
-        for member, path, answer in ask_slot(hands, self.slot, (self.how.version_url,), self.how.timeout):
+    def _bad(self, hands: Hands, status: FarmStatus) -> str:
+        asked = ask_slot(hands, self.slot, (self.how.version_url,), self.how.timeout, status=status)
+        for member, path, answer in asked:
             reason = judge(answer, self.how, self.version)
             if reason:
                 return f"{member.address}{path}: {reason}"

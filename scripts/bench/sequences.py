@@ -23,9 +23,9 @@ from bench.stage import PROBE_SECONDS, Clients, Stage, stage
 
 OURS = ("state", "health-file", "enabled", "rule", "weights")
 RTT_MS, CLIENTS, START_SECONDS = 20.0, Clients(rate=80.0), 1.0
-ENOUGH = 120
+ENOUGH = 80
 """Requests before the sequence begins and after it ended."""
-SWITCHES = 5
+SWITCHES = 4
 """How often the speed of a switch is taken: medians."""
 
 
@@ -100,7 +100,7 @@ def _stop_old(one: Stage) -> None:
 def _speed_of_state(folder: Path) -> dict[str, object]:
     """Milliseconds, medians of some switches. ``control_round_trip_ms`` is one call of the kept PowerShell."""
     whole, from_start, own = [], [], []
-    clients = replace(CLIENTS, rate=200.0, web_sockets=1, web_socket_seconds=0.5, slow_seconds=0.0)
+    clients = replace(CLIENTS, rate=150.0, web_sockets=0, slow_seconds=0.0)
     with stage(folder, "state", rtt_ms=RTT_MS, pair=True) as one:
         for number in range(SWITCHES):
             to = ("green", "blue")[number % 2]

@@ -249,6 +249,17 @@ def test_reconcile_waits_for_a_live_run_and_for_a_pause(tmp_path: Path) -> None:
     assert "a run is at work" in reconcile([world.machine], "shop")[0].why
 
 
+def test_a_pause_of_reconcile_outlives_the_next_run(tmp_path: Path) -> None:
+    world = World(tmp_path, durable="reconcile")
+    world.run()
+    store = world.machine.records("shop")
+    wanted.pause([store], True)
+    assert world.go_back().outcome == "done"
+    record = wanted.read(store)
+    assert record is not None
+    assert (record.slot, record.paused) == ("blue", True)
+
+
 # -- private -------------------------------------------------------------------------------------------------
 
 
