@@ -251,7 +251,7 @@ class _Load:
 
     def __init__(self, host: Host) -> None:
         command = [sys.executable, "-m", "arr_bluegreen.simulator.load", "--url", f"http://127.0.0.1:{host.front}"]
-        command += ["--host", "shop.example", "--rate", "40", "--slow-seconds", "0.3", "--web-socket-seconds", "0.3"]
+        command += ["--host", "shop.example", "--rate", "40", "--slow-seconds", "0.15", "--web-socket-seconds", "0.15"]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
