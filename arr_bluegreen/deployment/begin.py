@@ -96,7 +96,7 @@ def _plan(deployment: Deployment, controls: Controls, now: Now, roles: Roles, ki
     needs_enabling = deployment.switch.by != "enabled" and not now.enabled(roles.new)
     durable = resolve_durable(deployment, safety, needs_enabling, accept_gap)
     steps = forward_steps(deployment, roles, durable)
-    gaps = (*_gaps(deployment, durable), *_uncounted(controls))
+    gaps = (*_gaps(deployment, durable), *_uncounted(controls), *_several(now))
     if roles.version and not asks_version(deployment.gate):
         gaps += (f"[gate] names no version: nothing will prove that it is version {roles.version} that answers",)
     held = ("enable",) if now.enabled(roles.new) else ()
@@ -132,6 +132,17 @@ def _uncounted(controls: Controls) -> tuple[str, ...]:
     return (
         f"drain: Request Monitor is not installed on {', '.join(names)} (Install-WindowsFeature Web-Request-Monitor): "
         "should ARR's own counts not be trusted, the farm's request timeout is waited for",
+    )
+
+
+def _several(now: Now) -> tuple[str, ...]:
+    """Where several worker processes run ARR, each with a state of its own (arr.md 8.1)."""
+    return tuple(
+        f"{len(status.arr_workers)} worker processes run ARR on {status.machine} "
+        f"({', '.join(f'{one.pool} {one.pid}' for one in status.arr_workers)}): whether a state set reaches all of "
+        "them is not documented; the switch is proven through every front binding, and the drain counts by the pool"
+        for status in now.farms()
+        if status.arr_workers is not None and len(status.arr_workers) > 1
     )
 
 
