@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from arr_bluegreen.deployment.find_run import find_run, is_unfinished
 from arr_bluegreen.deployment.journal import is_over
 from arr_bluegreen.deployment.memory import Memory
 from arr_bluegreen.deployment.now import Now
-from arr_bluegreen.deployment.plan import Plan, what_is_seen
+from arr_bluegreen.deployment.plan import Plan, forward_steps, what_is_seen
 from arr_bluegreen.deployment.run import Asked, Run
+from arr_bluegreen.deployment.step import Step
 from arr_bluegreen.errors import ExitCode, RefusedError, StalePlanError, UsageError
 
 
@@ -112,6 +113,7 @@ def _quick(arguments: argparse.Namespace, out: Output, there: World, kind: str, 
 def _start(
     arguments: argparse.Namespace, out: Output, there: World, plan: Plan, saved: Mapping[str, str] | None
 ) -> ExitCode:
+    _refuse_unknown_until(arguments.until, plan.steps)
     name = new_run_id(there.controls.clock.now())
     with listeners(out, arguments.events) as told:
         one = Run(
@@ -143,6 +145,7 @@ def _again(
     how: Callable[[Run], RunEnded],
 ) -> ExitCode:
     deployment, roles, durable = reopened(events)
+    _refuse_unknown_until(arguments.until, forward_steps(deployment, roles, durable))
     if arguments.dry_run:
         text = f"run {name} would go on: {roles.new.name} and {roles.old.name} looked at first"
         out.result({"run": name, "dry_run": True}, [text])
@@ -175,6 +178,16 @@ def _say_end(arguments: argparse.Namespace, out: Output, there: World, name: str
         for line in lines:
             out.say(line)
     return ExitCode(ended.exit_code)
+
+
+def _refuse_unknown_until(until: str, steps: Sequence[Step]) -> None:
+    """Raises ``UsageError`` for a name that is neither a phase nor a step: the run would go on to its end."""
+    phases, names = dict.fromkeys(one.phase for one in steps), [one.name for one in steps]
+    if until and until not in phases and until not in names:
+        raise UsageError(
+            f"--until {until}: no phase or step is called so",
+            hint=f"Phases: {', '.join(phases)}. Steps: {', '.join(names)}.",
+        )
 
 
 def _refuse_unfinished(there: World) -> None:

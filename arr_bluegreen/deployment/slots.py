@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from arr_bluegreen.deployment.description import Deployment, Slot
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.wanted import Wanted
-from arr_bluegreen.errors import AmbiguousError
+from arr_bluegreen.errors import AmbiguousError, NoSuchObject
 from arr_bluegreen.webfarm import receives_new
 
 
@@ -23,9 +23,12 @@ class Roles:
 def find_roles(now: Now, deployment: Deployment, record: Wanted | None, named: str = "") -> Roles:
     """The roles as the machines show them. ``named`` (``--live``) decides what they leave open, never against them.
 
-    Both in service and a wanted record: the record's slot (``split``: reconcile first). Raises ``AmbiguousError``.
+    Both in service and a wanted record: the record's slot (``split``: reconcile first). Raises ``AmbiguousError``,
+    ``NoSuchObject`` for a name that is no slot's.
     """
     slots = deployment.slots.slots
+    if named and named.casefold() not in [one.name.casefold() for one in slots]:
+        raise NoSuchObject("slot", named, tuple(one.name for one in slots))
     shares = {slot.name: _share(now, slot) for slot in slots}
     whole = [slot for slot in slots if shares[slot.name] == 1.0]
     partial = [slot for slot in slots if 0.0 < shares[slot.name] < 1.0]
