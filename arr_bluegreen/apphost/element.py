@@ -120,6 +120,8 @@ def clean(text: str) -> str:
 
 def check_name(kind: str, name: str, forbidden: str) -> None:
     """Raises ``ConfigurationError`` for an empty name or one with characters IIS refuses there (arr.md 3.1)."""
+    if any(ord(one) < 32 for one in name.replace("\t", "")):
+        raise ConfigurationError(f"the name of the {kind} {name!r} has a control character", hint="Take another name.")
     found = sorted({one for one in name if one in forbidden})
     if not name.strip() or found:
         what = "is empty" if not name.strip() else f"'{name}' has {_shown(found)}"

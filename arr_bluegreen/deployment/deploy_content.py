@@ -40,9 +40,9 @@ class DeployContent:
         return bool(hands.memory.get("content") or hands.memory.get("switch_begun"))
 
     def perform(self, hands: Hands) -> None:
-        live = {one.path.casefold() for one in hands.roles.old.members if one.path}
+        live = {_place(hands, one) for one in hands.roles.old.members if one.path}
         for member in self.slot.members:
-            if not member.path or member.path.casefold() in live:
+            if not member.path or _place(hands, member) in live:
                 raise RefusedError(
                     f"the member {member.address} of '{self.slot.name}' has no folder of its own",
                     hint="Give it a 'path' that the live slot does not use.",
@@ -101,3 +101,11 @@ def inspect_content(deployment: Deployment, controls: Controls, version: str) ->
     local = Path(deployment.folder) / source
     if source and local.is_file() and controls.inspect_zip is not None:
         controls.inspect_zip(str(local))
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+def _place(hands: Hands, member: Member) -> tuple[str, str]:
+    """A folder is one machine's: the same path on another is another folder."""
+    return hands.controls.machine(member.machine).name, member.path.casefold()
