@@ -30,7 +30,15 @@ def under_lock(there: World) -> Iterator[Callable[[], None]]:
     taken: list[Lock] = []
     try:
         for machine in there.controls.arr:
-            lock = Lock(machine, there.deployment.app.farm, there.controls.clock, me.run, me.who, me.where)
+            lock = Lock(
+                machine,
+                there.deployment.app.farm,
+                there.controls.clock,
+                me.run,
+                me.who,
+                me.where,
+                there.journals.is_over,
+            )
             lock.take()
             taken.append(lock)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from arr_bluegreen.cli.deploy_alive import carried_out, is_running, under_way
 from arr_bluegreen.cli.deploy_first import abort_first, is_first, run_first_deployment
 from arr_bluegreen.cli.deploy_make import abort_making, preview, with_known_slots, with_new_slot
 from arr_bluegreen.cli.deploy_story import listeners
@@ -115,7 +116,7 @@ def _start(
 ) -> ExitCode:
     _refuse_unknown_until(arguments.until, plan.steps)
     name = new_run_id(there.controls.clock.now())
-    with listeners(out, arguments.events) as told:
+    with carried_out(there), listeners(out, arguments.events) as told:
         one = Run(
             there.deployment,
             there.controls,
@@ -150,7 +151,7 @@ def _again(
         text = f"run {name} would go on: {roles.new.name} and {roles.old.name} looked at first"
         out.result({"run": name, "dry_run": True}, [text])
         return ExitCode.DONE
-    with listeners(out, arguments.events) as told:
+    with carried_out(there), listeners(out, arguments.events) as told:
         asked = Asked(arguments.until, told, there.journals.is_over)
         journal = there.journals.of(name)
         ended = how(Run(deployment, there.controls, journal, identity(name), roles, durable, asked, events))
@@ -191,6 +192,8 @@ def _refuse_unknown_until(until: str, steps: Sequence[Step]) -> None:
 
 
 def _refuse_unfinished(there: World) -> None:
+    if is_running(there.journals.folder):
+        raise under_way(there)
     found = is_unfinished(there.journals)
     if found is not None:
         raise RefusedError(

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from arr_bluegreen.cli.deploy_alive import is_running
 from arr_bluegreen.cli.deploy_first import is_first, tell_first
 from arr_bluegreen.cli.deploy_make import cut_off, preview, tell_making, with_known_slots
 from arr_bluegreen.cli.deploy_view import plan_lines, plan_value, run_value, standing
@@ -69,7 +70,8 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
         record = wanted.newest(stores(there.controls, there.deployment))
         holders = {one.name: lock.holder_of(one, there.deployment.app.farm) for one in there.controls.arr}
         try:
-            text, commands = standing(*find_run(there.journals, there.controls, there.deployment))
+            found_run = find_run(there.journals, there.controls, there.deployment)
+            text, commands = standing(*found_run, is_running(there.journals.folder))
         except NoSuchObject:
             text, commands = "no run yet", ["deploy plan", "deploy run"]
         servers = _servers(there, now)

@@ -95,8 +95,8 @@ def end_lines(run: str, end: RunEnded) -> list[str]:
     return lines
 
 
-def standing(run: str, events: tuple[Stamped, ...]) -> tuple[str, list[str]]:
-    """Where a run stands in words, and the commands that make sense now."""
+def standing(run: str, events: tuple[Stamped, ...], running: bool = False) -> tuple[str, list[str]]:
+    """Where a run stands in words, and the commands that make sense now. ``running``: a process carries it out now."""
     begin, end, memory = started(events), ended(events), Memory(events)
     if begin is None:
         return f"run {run} wrote nothing", []
@@ -106,6 +106,9 @@ def standing(run: str, events: tuple[Stamped, ...]) -> tuple[str, list[str]]:
         back = ["deploy switch-back"] if end.outcome == "done" else []
         return f"{what} is over: {end.outcome}{why}", [*back, "deploy run"]
     where = _where(events)
+    if running:
+        serves = f"{begin.new} gets requests" if memory.get("switched") else f"{begin.old} serves"
+        return f"{what} is under way on this computer: {serves}; it is {_at(events)}", ["deploy status"]
     if memory.way == "back":
         return f"{what} was going back to {begin.old} and {where}", ["deploy resume"]
     if memory.way == "clear":
@@ -117,6 +120,13 @@ def standing(run: str, events: tuple[Stamped, ...]) -> tuple[str, list[str]]:
 
 
 # -- private -------------------------------------------------------------------------------------------------
+
+
+def _at(events: tuple[Stamped, ...]) -> str:
+    for one in reversed(events):
+        if isinstance(one.event, (StepStarted, StepDone)):
+            return f"{'in' if isinstance(one.event, StepStarted) else 'past'} the step '{one.event.step}'"
+    return "before its first step"
 
 
 def _where(events: tuple[Stamped, ...]) -> str:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from arr_bluegreen.cli.deploy_alive import carried_out, is_running
 from arr_bluegreen.cli.deploy_story import Story
 from arr_bluegreen.cli.deploy_view import standing
+from arr_bluegreen.cli.deploy_world import World
 from arr_bluegreen.cli.main import run
 from arr_bluegreen.deployment.description_read import read_description
 from arr_bluegreen.deployment.events import (
@@ -23,7 +25,11 @@ from arr_bluegreen.deployment.events import (
     from_line,
     to_line,
 )
+from arr_bluegreen.deployment.journal import Journals
+from arr_bluegreen.deployment.now import Controls
+from arr_bluegreen.errors import LockedError
 from arr_bluegreen.simulator.clock import SimulatedClock
+from tests.deployment.world import NoCommands
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CONFIG = FIXTURES / "apphost" / "blue-green.config"
@@ -108,3 +114,26 @@ def test_a_wait_is_told_once_until_it_changes() -> None:
     for number in range(20):
         story(stamped(StepProgress("drain", f"waiting for {20 - number} request(s)"))[0])
     assert len(said) == 1
+
+
+def test_one_process_carries_out_a_run(tmp_path: Path) -> None:
+    """A second one is refused (8), and the end of the first, however it comes, lets the next in."""
+    journals = Journals(tmp_path / "shop")
+    there = World(
+        read_description(FIXTURES / "deployment.toml"), Controls((), SimulatedClock(), NoCommands()), journals
+    )
+    assert not is_running(journals.folder)
+    with carried_out(there):
+        assert is_running(journals.folder)
+        with pytest.raises(LockedError, match="being carried out"), carried_out(there):
+            pass
+    assert not is_running(journals.folder)
+
+
+def test_a_run_under_way_is_not_told_as_stopped() -> None:
+    events = stamped(STARTED, StepStarted("drain", "Drain blue"))
+    assert "stopped in the step 'drain'" in standing("r", events)[0]
+    text, commands = standing("r", events, True)
+    assert "under way" in text
+    assert "stopped" not in text
+    assert commands == ["deploy status"]

@@ -1,0 +1,56 @@
+"""Whether a run of this deployment is being carried out on this computer now: a file lock, which dies with its process.
+
+The lock on the ARR machine cannot tell: a run takes its own lock back at once, and two processes would carry it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from arr_bluegreen.cli.deploy_world import World
+from arr_bluegreen.deployment import lock
+from arr_bluegreen.errors import LockedError, UsageError
+
+_FILE = "running.lock"
+
+
+@contextmanager
+def carried_out(there: World) -> Iterator[None]:
+    """The only process of this computer that carries out a run of this deployment. Raises ``LockedError``."""
+    from filelock import FileLock, Timeout
+
+    folder = there.journals.folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(str(folder / _FILE), timeout=0):
+            yield
+    except Timeout as error:
+        raise under_way(there) from error
+    except PermissionError as error:
+        raise UsageError(f"cannot write in {folder}: {error.strerror}", hint="Give --state-dir DIR.") from error
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a process of this computer carries out a run whose journal lies in the folder."""
+    from filelock import FileLock, Timeout
+
+    if not (folder / _FILE).exists():
+        return False
+    try:
+        with FileLock(str(folder / _FILE), timeout=0):
+            return False
+    except (Timeout, PermissionError):
+        return True
+
+
+def under_way(there: World) -> LockedError:
+    """The refusal, with who it is as far as the ARR machines tell."""
+    farm = there.deployment.app.farm
+    holders = [one.describe() for machine in there.controls.arr if (one := lock.holder_of(machine, farm))]
+    who = f" by {holders[0]}" if holders else ""
+    return LockedError(
+        f"a run of this deployment is being carried out on this computer{who}",
+        hint="Wait for it, or stop it with Ctrl+C where it runs; 'deploy status' shows how far it is.",
+    )
