@@ -1,0 +1,108 @@
+"""Those who judge a run from outside: bake, hooks, approvals; each of their outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from arr_bluegreen.control.interface import CommandResult
+from arr_bluegreen.deployment.events import Switched, Warned
+from arr_bluegreen.errors import RefusedError
+from arr_bluegreen.simulator.settings import SimulatorSettings
+from tests.deployment.world import BLUE, GREEN, World
+
+FENCES = SimulatorSettings(state_survives_enabling=True)
+APPROVAL = '[[approval]]\nbefore = "switch"\nwithin = "1h"\notherwise = "{}"\n'
+
+
+def asked(world: World) -> list[str]:
+    return [command[0] for command, _ in world.commands.asked]
+
+
+def warned(world: World) -> str:
+    return " ".join(one.event.text for one in world.heard if isinstance(one.event, Warned))
+
+
+def test_a_judge_that_hangs_is_an_error_and_both_slots_stay_as_they_are(tmp_path: Path) -> None:
+    world = World(tmp_path, more='command = ["judge"]\n')
+    world.commands.answer = CommandResult(None)
+    ended = world.run()
+    assert (ended.outcome, ended.exit_code) == ("failed", 5)
+    assert "error" in ended.error
+    assert world.enabled(BLUE), "not durable yet: the old slot is kept"
+    world.commands.answer = CommandResult(0)
+    assert world.resume().outcome == "done"
+    assert world.live == (GREEN,)
+
+
+def test_a_bake_that_sees_nothing_is_inconclusive(tmp_path: Path) -> None:
+    """No front is described and no client comes."""
+    world = World(tmp_path, bake="5s", traffic=False)
+    text = world.deployment.text.replace('front = ["Front"]\n', "")
+    from arr_bluegreen.deployment.description_read import parse_description
+
+    world.deployment = parse_description(text)
+    ended = world.run()
+    assert (ended.outcome, ended.exit_code) == ("failed", 5)
+    assert "inconclusive" in ended.error
+
+
+def test_a_bad_bake_that_shall_hold_neither_returns_nor_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path, more='command = ["judge"]\non_fail = "hold"\n')
+    world.commands.answer = CommandResult(1, "slow")
+    ended = world.run()
+    assert (ended.outcome, ended.exit_code) == ("failed", 5)
+    assert GREEN in world.live
+    assert world.switch_back().outcome == "old-slot-serves"
+    assert world.live == (BLUE,)
+
+
+def test_a_smoke_test_that_fails_is_a_gate_that_fails(tmp_path: Path) -> None:
+    world = World(tmp_path, more='[hooks]\nsmoke_test = ["smoke"]\non_failure = ["tell"]\n', settings=FENCES)
+    world.commands.answer = CommandResult(1, "broken basket")
+    ended = world.run()
+    assert (ended.outcome, ended.exit_code, world.live) == ("old-slot-serves", 7, (BLUE,))
+    assert "broken basket" in ended.error
+    assert asked(world) == ["smoke", "tell"]
+    assert not any(isinstance(one.event, Switched) for one in world.heard)
+
+
+def test_a_hook_whose_failure_does_not_count_stops_nothing(tmp_path: Path) -> None:
+    hook = '[hooks]\nbefore_switch = { command = ["tell"], ignore_failure = true }\n'
+    world = World(tmp_path, more=hook, settings=FENCES)
+    world.commands.answer = CommandResult(None)
+    assert world.run().outcome == "done"
+    assert "does not count" in warned(world)
+
+
+def test_every_phase_has_its_hooks_in_order(tmp_path: Path) -> None:
+    phases = ("deploy", "gate", "enable", "switch", "drain", "durable")
+    lines = "".join(f'{when}_{one} = ["{when}-{one}"]\n' for one in phases for when in ("before", "after"))
+    world = World(tmp_path, more=f"[hooks]\n{lines}", settings=FENCES)
+    assert world.run().outcome == "done"
+    order = asked(world)
+    assert sorted(order) == sorted(f"{when}-{one}" for one in phases for when in ("before", "after"))
+    for one in phases:
+        assert order.index(f"before-{one}") < order.index(f"after-{one}")
+    for one, other in zip(("deploy", "switch", "drain"), ("switch", "drain", "durable"), strict=True):
+        assert order.index(f"after-{one}") < order.index(f"before-{other}")
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "live", "code"), [("hold", (BLUE,), None), ("return", (BLUE,), 7), ("go-on", (GREEN,), 0)]
+)
+def test_an_approval_that_comes_too_late_does_what_was_declared(
+    tmp_path: Path, otherwise: str, live: Sequence[str], code: int | None
+) -> None:
+    world = World(tmp_path, more=APPROVAL.format(otherwise), settings=FENCES)
+    assert world.run().outcome == "paused"
+    world.clock.sleep(3700)
+    if code is None:
+        with pytest.raises(RefusedError, match="was due by"):
+            world.resume()
+        assert world.abort().outcome == "aborted"
+    else:
+        assert world.resume().exit_code == code
+    assert world.live == live
