@@ -13,6 +13,7 @@ from datetime import datetime
 from arr_bluegreen.control.interface import Configuration, MachineFacts
 from arr_bluegreen.deployment.front_rule import front_rules, public_hosts, rule_names, rule_position
 from arr_bluegreen.deployment.instance import (
+    NOT_REPEATED,
     find_pool,
     find_site,
     free_site_id,
@@ -249,6 +250,7 @@ def _explain(wish: FirstWish, site: Site, rules: Sequence[Rule], configuration: 
     ]
     if any(one.physical_path.startswith("\\\\") for one in vdirs):
         notes.append("a folder lies on a share: its user and password are not cloned; set them on the clones")
+    notes.append(NOT_REPEATED)
     root = find_pool(configuration, site.pool)
     if root is not None and root.process_model.identity_type == "ApplicationPoolIdentity":
         notes.append(

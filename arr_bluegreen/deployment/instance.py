@@ -41,6 +41,11 @@ from arr_bluegreen.webfarm.change import (
     settings,
 )
 
+NOT_REPEATED = (
+    "not repeated on a clone, where they are set: the pool's CPU limits, the site's own log settings, users of folders"
+)
+"""What of a site and its pool is no word here; everything else of them, and their location blocks, is repeated."""
+
 
 @dataclass(frozen=True, slots=True)
 class InstanceWish:
@@ -95,7 +100,8 @@ def plan_instance(
         *_site_changes(wish, site, configuration, instance),
         *server_changes(wish.farm, wish.address, wish.http_port, configuration),
     )
-    return InstancePlan(changes, instance, notes)
+    cloned = wish.like and site is None
+    return InstancePlan(changes, instance, (*notes, NOT_REPEATED) if cloned else notes)
 
 
 def server_changes(farm: str, address: str, http_port: int, configuration: Configuration) -> tuple[ConfigChange, ...]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import SHOP, Ran
+from tests.cli.conftest import SHOP
+from tests.cli.ran import Ran
 
 Cli = Callable[..., Ran]
 

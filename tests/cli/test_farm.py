@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cli.conftest import SHOP, Ran
+from tests.cli.conftest import SHOP
+from tests.cli.ran import Ran
 
 Cli = Callable[..., Ran]
 

@@ -22,7 +22,7 @@ from arr_bluegreen.webfarm.state import (
     ServerStatus,
     TestResult,
 )
-from tests.cli.conftest import Ran
+from tests.cli.ran import Ran
 
 Cli = Callable[..., Ran]
 BLUE, GREEN = "127.0.0.1", "127.0.0.2"

@@ -11,7 +11,7 @@ import pytest
 from arr_bluegreen.cli.main import run
 from arr_bluegreen.simulator.memory import MemoryMachine
 from arr_bluegreen.webfarm import RunState
-from tests.cli.conftest import Ran
+from tests.cli.ran import Ran
 from tests.deployment.machine import Scene
 
 CONFIG = (Path(__file__).parents[2] / "fixtures" / "apphost" / "blue-green.config").read_bytes()

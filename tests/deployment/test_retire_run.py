@@ -71,9 +71,12 @@ def test_requests_in_flight_are_waited_for(releases: Releases, monkeypatch: pyte
     pools(scene, monkeypatch, lambda: 3 if scene.clock.monotonic() - begun < 4 else 0)
     stopped: list[float] = []
     real = scene.host.iis.stop_site
-    monkeypatch.setattr(
-        scene.host.iis, "stop_site", lambda name: (stopped.append(scene.clock.monotonic() - begun), real(name))
-    )
+
+    def stop(name: str) -> None:
+        stopped.append(scene.clock.monotonic() - begun)
+        real(name)
+
+    monkeypatch.setattr(scene.host.iis, "stop_site", stop)
     retire_green(scene)
     assert len(stopped) == 1
     assert stopped[0] >= 5
