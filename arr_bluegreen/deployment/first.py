@@ -254,7 +254,8 @@ def _explain(wish: FirstWish, site: Site, rules: Sequence[Rule], configuration: 
     root = find_pool(configuration, site.pool)
     if root is not None and root.process_model.identity_type == "ApplicationPoolIdentity":
         notes.append(
-            f"pool '{site.pool}' runs as its own account: give IIS AppPool\\{first.pool} the same rights to files"
+            f"pool '{site.pool}' runs as its own account: give IIS AppPool\\{first.pool} and "
+            f"IIS AppPool\\{second.pool} the same rights to files"
         )
     elif not wish.copy_identity:
         notes.append(f"the clones' pools run as their own identity, not as that of '{site.pool}'")

@@ -107,7 +107,7 @@ def test_a_new_pool_says_what_the_defaults_element_does_not() -> None:
         (AddSite(Site("a")), "needs an id above 0"),
         (AddSite(Site("a", id=1, bindings=(Binding("http", ""),))), "text that is not empty"),
         (AddPool(ApplicationPool("a|b[c")), "'a|b[c' has [ |"),
-        (AddRule(Rule("a\x01b")), "a character that XML cannot hold"),
+        (AddRule(Rule("a\x01b")), "has a control character"),
         (AddServer("shop", Server("blue", enabled=False)), "is there already, with other settings"),
     ],
 )
