@@ -70,7 +70,7 @@ class Farm(RuleBasedStateMachine):
         if started(events) is None:
             self.world.clock.sleep(100)  # the lease of a run nobody knows of
         elif is_over(events):
-            self.world.clock.sleep(100)  # it died giving its lock back: reconcile leaves all alone till the lease is out
+            self.world.clock.sleep(100)  # it died giving its lock back: the lease must run out before reconcile acts
             self._settled(to)
         else:
             self.open = name
