@@ -42,7 +42,8 @@ from arr_bluegreen.webfarm.change import (
 )
 
 NOT_REPEATED = (
-    "not repeated on a clone, where they are set: the pool's CPU limits, the site's own log settings, passwords of folders"
+    "not repeated on a clone, where they are set: the pool's CPU limits, the site's own log settings, "
+    "passwords of folders"
 )
 """What of a site and its pool is no word here; everything else of them, and their location blocks, is repeated."""
 
