@@ -1,4 +1,4 @@
-"""A run that waited for an approval: what resuming it means, in time and too late."""
+"""A run that waits for an approval or stops where it was told to: when, and what resuming it means."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from datetime import datetime
 from arr_bluegreen.deployment.events import RunPaused, RunResumed, Stamped
 from arr_bluegreen.deployment.hands import Hands
 from arr_bluegreen.deployment.memory import BACK, CLEAR
+from arr_bluegreen.deployment.step import Step
 from arr_bluegreen.errors import RefusedError
+
+
+def held_back(step: Step, until: str, hands: Hands) -> str:
+    """The phase that ``--until`` or an approval holds back at this step, "" for none.
+
+    What holds back the switch holds back enabling too: whether a fence outlives the commit nobody documents (arr.md 8.1),
+    and where it does not, enabling is the switch.
+    """
+    enables = step.phase == "enable" and bool(step.commits()) and not step.holds(hands)
+    phases = ("enable", "switch") if enables else (step.phase,)
+    return next((one for one in phases if _waits(one, step, until, hands)), "")
 
 
 def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
@@ -37,6 +49,13 @@ def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
 
 
 # -- private -------------------------------------------------------------------------------------------------
+
+
+def _waits(phase: str, step: Step, until: str, hands: Hands) -> bool:
+    if until and until == phase:
+        return not hands.memory.get(f"passed:{phase}")
+    waits = any(one.before == phase for one in hands.deployment.approvals)
+    return waits and not hands.memory.get(f"approved:{phase}") and not step.holds(hands)
 
 
 def _pause_of(events: Sequence[Stamped]) -> RunPaused | None:

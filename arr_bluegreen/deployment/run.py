@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from arr_bluegreen.deployment.approval import check_approval
+from arr_bluegreen.deployment.approval import check_approval, held_back
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.events import (
     Event,
@@ -210,15 +210,15 @@ class Run:
     def _steps(self, steps: tuple[Step, ...]) -> RunEnded | None:
         phase = ""
         for step in steps:
-            if self._memory.way == FORWARD and self._pauses(step):
-                return self._pause(step)
+            if self._memory.way == FORWARD and (before := held_back(step, self._asked.until, self._hands)):
+                return self._pause(before)
             if phase and step.phase not in (phase, "switch"):  # between gate and switch nothing shall lie
                 self._copy()
             phase = step.phase
             self._hands.step = step.name
             self._one(step)
-            if self._asked.until and self._asked.until in (step.name,):
-                return self._pause(step)
+            if self._asked.until and self._asked.until == step.name:
+                return self._pause(step.phase)
         return None
 
     def _one(self, step: Step) -> None:
@@ -263,16 +263,10 @@ class Run:
                 self.controls.clock.sleep(0.5)
         return False
 
-    def _pauses(self, step: Step) -> bool:
-        if self._asked.until and self._asked.until == step.phase:
-            return not self._memory.get(f"passed:{step.phase}")
-        waits = any(one.before == step.phase for one in self.deployment.approvals)
-        return waits and not self._memory.get(f"approved:{step.phase}") and not step.holds(self._hands)
-
-    def _pause(self, step: Step) -> RunEnded:
-        approval = next((one for one in self.deployment.approvals if one.before == step.phase), None)
+    def _pause(self, phase: str) -> RunEnded:
+        approval = next((one for one in self.deployment.approvals if one.before == phase), None)
         until = (self._locks[0].machine_now() + approval.within).isoformat() if approval else ""
-        self._tell(RunPaused(step.phase, until, approval.otherwise if approval else "hold"))
+        self._tell(RunPaused(phase, until, approval.otherwise if approval else "hold"))
         return RunEnded("paused", int(ExitCode.DONE), self._live(), self._since(self._began))
 
     def _over(self) -> RunEnded:

@@ -90,14 +90,17 @@ def test_every_phase_has_its_hooks_in_order(tmp_path: Path) -> None:
         assert order.index(f"after-{one}") < order.index(f"before-{other}")
 
 
+@pytest.mark.parametrize("fences", [True, False])
 @pytest.mark.parametrize(
     ("otherwise", "live", "code"), [("hold", (BLUE,), None), ("return", (BLUE,), 7), ("go-on", (GREEN,), 0)]
 )
 def test_an_approval_that_comes_too_late_does_what_was_declared(
-    tmp_path: Path, otherwise: str, live: Sequence[str], code: int | None
+    tmp_path: Path, otherwise: str, live: Sequence[str], code: int | None, fences: bool
 ) -> None:
-    world = World(tmp_path, more=APPROVAL.format(otherwise), settings=FENCES)
+    settings = SimulatorSettings(state_survives_enabling=fences)
+    world = World(tmp_path, more=APPROVAL.format(otherwise), settings=settings)
     assert world.run().outcome == "paused"
+    assert world.live == (BLUE,), "nothing of the new version is in service before its approval"
     world.clock.sleep(3700)
     if code is None:
         with pytest.raises(RefusedError, match="was due by"):
@@ -106,3 +109,16 @@ def test_an_approval_that_comes_too_late_does_what_was_declared(
     else:
         assert world.resume().exit_code == code
     assert world.live == live
+
+
+@pytest.mark.parametrize("fences", [True, False])
+@pytest.mark.parametrize("by", ["state", "health-file"])
+def test_until_switch_stops_before_anything_of_the_new_version_is_in_service(
+    tmp_path: Path, fences: bool, by: str
+) -> None:
+    """Enabling may already be the switch, so it waits with it; resuming goes on from there, and through the gates."""
+    world = World(tmp_path, by=by, settings=SimulatorSettings(state_survives_enabling=fences))
+    assert world.run(until="switch").outcome == "paused"
+    assert (world.live, world.enabled(GREEN)) == ((BLUE,), False)
+    assert world.resume().outcome == "done"
+    assert (world.live, world.traffic.lost) == ((GREEN,), [])

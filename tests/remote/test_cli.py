@@ -52,6 +52,26 @@ def test_over_https_with_its_own_authority(windows: Host, capsys: pytest.Capture
     assert [one["address"] for one in json.loads(found.out)] == [BLUE, GREEN]
 
 
+def test_deploy_switch_and_deploy_drain_by_hand(tmp_path: Path) -> None:
+    """The idle slot live as it is; a slot drained by count, and never the last one in service. Nothing is lost."""
+    with host(tmp_path) as one, one.load() as report:
+        cli = Cli(tmp_path / "cli")
+        on = ("--on", f"winrm:{one.target}", "--yes")
+        switched = cli.run("deploy", "switch", "FILE", *on)
+        assert (switched.code, one.live) == (0, (GREEN,)), switched
+        refused = cli.run("deploy", "drain", "FILE", "--slot", "green", *on)
+        assert (refused.code, one.live) == (3, (GREEN,)), refused
+        assert "floor" in refused.err
+        assert cli.run("server", "online", "shop", BLUE, *on).code == 0
+        assert one.live == (BLUE, GREEN)
+        seen = cli.run("deploy", "drain", "FILE", "--slot", "blue", "--dry-run", *on)
+        assert (seen.code, one.live) == (0, (BLUE, GREEN)), seen
+        drained = cli.run("deploy", "drain", "FILE", "--slot", "blue", "--json", *on)
+        assert (drained.code, one.live) == (0, (GREEN,)), drained
+        assert (json.loads(drained.out)["slot"], json.loads(drained.out)["cut"]) == ("blue", 0)
+    assert report.failed == 0
+
+
 # -- Ctrl+C ------------------------------------------------------------------------------------------------------
 
 
