@@ -15,8 +15,8 @@ from arr_bluegreen.errors import RefusedError
 def held_back(step: Step, until: str, hands: Hands) -> str:
     """The phase that ``--until`` or an approval holds back at this step, "" for none.
 
-    What holds back the switch holds back enabling too: whether a fence outlives the commit nobody documents (arr.md 8.1),
-    and where it does not, enabling is the switch.
+    What holds back the switch holds back enabling too: whether a fence outlives the commit nobody documents
+    (arr.md 8.1), and where it does not, enabling is the switch.
     """
     enables = step.phase == "enable" and bool(step.commits()) and not step.holds(hands)
     phases = ("enable", "switch") if enables else (step.phase,)

@@ -58,16 +58,16 @@ def test_deploy_switch_and_deploy_drain_by_hand(tmp_path: Path) -> None:
         cli = Cli(tmp_path / "cli")
         on = ("--on", f"winrm:{one.target}", "--yes")
         switched = cli.run("deploy", "switch", "FILE", *on)
-        assert (switched.code, one.live) == (0, (GREEN,)), switched
+        assert (switched.code, list(one.live)) == (0, [GREEN]), switched
         refused = cli.run("deploy", "drain", "FILE", "--slot", "green", *on)
-        assert (refused.code, one.live) == (3, (GREEN,)), refused
+        assert (refused.code, list(one.live)) == (3, [GREEN]), refused
         assert "floor" in refused.err
         assert cli.run("server", "online", "shop", BLUE, *on).code == 0
-        assert one.live == (BLUE, GREEN)
+        assert list(one.live) == [BLUE, GREEN]
         seen = cli.run("deploy", "drain", "FILE", "--slot", "blue", "--dry-run", *on)
-        assert (seen.code, one.live) == (0, (BLUE, GREEN)), seen
+        assert (seen.code, list(one.live)) == (0, [BLUE, GREEN]), seen
         drained = cli.run("deploy", "drain", "FILE", "--slot", "blue", "--json", *on)
-        assert (drained.code, one.live) == (0, (GREEN,)), drained
+        assert (drained.code, list(one.live)) == (0, [GREEN]), drained
         assert (json.loads(drained.out)["slot"], json.loads(drained.out)["cut"]) == ("blue", 0)
     assert report.failed == 0
 
