@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from arr_bluegreen.apphost import ApplicationHost
+from arr_bluegreen.apphost import ApplicationHost, editor
 from arr_bluegreen.apphost.diff import diff
 from arr_bluegreen.apphost.effective import Effective
 from arr_bluegreen.apphost.words import Origin
-from arr_bluegreen.errors import NoSuchObject
+from arr_bluegreen.errors import ArrBlueGreenError, NoSuchObject
 from arr_bluegreen.webfarm import FIRST, Application, ApplicationPool, Position, Rule, Server, Site, WebFarm, Where
 from arr_bluegreen.webfarm.change import (
     AddRule,
@@ -176,3 +177,18 @@ def test_farms_are_words_of_their_own() -> None:
     host = ApplicationHost.parse(FARM)
     assert host.farms == (WebFarm("shop", servers=(Server("blue"), Server("green", enabled=False))),)
     assert len(host.digest) == 64
+
+
+def test_a_splice_that_went_wrong_is_found_by_the_proof_and_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The edited text is read again and compared with the tree that was meant: a fault of ours writes nothing."""
+    data = (FIXTURES / "blue-green.config").read_bytes()
+    host = ApplicationHost.parse(data)
+    real = editor.spliced
+
+    def wrong(*given: Any) -> bytes:
+        return real(*given).replace(b'name="DefaultAppPool"', b'name="DefaultAppPoo1"', 1)
+
+    monkeypatch.setattr(editor, "spliced", wrong)
+    with pytest.raises(ArrBlueGreenError, match="does not read as intended"):
+        host.apply([SetServer("shop", "127.0.0.2", settings(enabled=False))])
+    assert host.to_bytes() == data

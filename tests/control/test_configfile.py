@@ -337,3 +337,26 @@ def test_an_unknown_backup_names_those_there(path: Path) -> None:
         file.backups.get("nonsense")
     assert file.backups.get().name in caught.value.hint
     assert json.dumps(caught.value.hint)
+
+
+def test_the_new_bytes_are_on_the_platter_before_they_are_the_file_and_its_name_after(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut could leave an empty file under the old name."""
+    done: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        real(descriptor)
+
+    class Telling(Disk):
+        def replace(self, source: Path, target: Path) -> None:
+            done.append("replace")
+            super().replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    config(path, disk=Telling()).update(to_new)
+    at = done.index("replace")
+    assert done[at - 1] == "file"
+    assert os.name == "nt" or "folder" in done[at:]
