@@ -10,6 +10,7 @@ import pytest
 from arr_bluegreen.apphost import ApplicationHost, editor
 from arr_bluegreen.apphost.diff import diff
 from arr_bluegreen.apphost.effective import Effective
+from arr_bluegreen.apphost.splice import spliced
 from arr_bluegreen.apphost.words import Origin
 from arr_bluegreen.errors import ArrBlueGreenError, NoSuchObject
 from arr_bluegreen.webfarm import FIRST, Application, ApplicationPool, Position, Rule, Server, Site, WebFarm, Where
@@ -183,7 +184,7 @@ def test_a_splice_that_went_wrong_is_found_by_the_proof_and_nothing_is_changed(m
     """The edited text is read again and compared with the tree that was meant: a fault of ours writes nothing."""
     data = (FIXTURES / "blue-green.config").read_bytes()
     host = ApplicationHost.parse(data)
-    real = editor.spliced
+    real = spliced
 
     def wrong(*given: Any) -> bytes:
         return real(*given).replace(b'name="DefaultAppPool"', b'name="DefaultAppPoo1"', 1)
