@@ -1,4 +1,7 @@
-"""The test suite, from nothing: ``python scripts/test.py [--long] [pytest arguments]``; short without --long."""
+"""The test suite, from nothing: ``python scripts/test.py [--long] [pytest arguments]``; short without --long.
+
+In as many processes as there are cores (at most four); ``-n 0`` runs it in one, to look closer.
+"""
 
 import sys
 
@@ -9,4 +12,4 @@ if "--long" in arguments:
     arguments.remove("--long")
 else:
     arguments[:0] = ["-m", "not long"]
-run_in_checkout("test", ["-m", "pytest", *arguments])
+run_in_checkout("test", ["-m", "pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "worksteal", *arguments])

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from arr_bluegreen.cli.demo_processes import Child, Lines
+from arr_bluegreen.cli.demo_processes import Child, Lines, interrupts_wait
 from arr_bluegreen.cli.demo_scene import HOST, Scene, build
 from arr_bluegreen.cli.demo_story import Story
 from arr_bluegreen.cli.options import common
@@ -70,8 +70,9 @@ def _play(scene: Scene, folder: Path, story: Story, stack: ExitStack) -> None:
     def start(
         name: str, command: list[str], environment: Mapping[str, str] | None = None, *, own: bool = True
     ) -> Child:
-        child = Child(name, command, lines, folder, environment=environment, own_session=own)
-        stack.callback(child.stop)
+        with interrupts_wait():
+            child = Child(name, command, lines, folder, environment=environment, own_session=own)
+            stack.callback(child.stop)
         return child
 
     host = start("host", _host_command(scene), secret)
