@@ -125,11 +125,15 @@ def test_a_process_ends_with_its_stdin_or_is_ended(tmp_path: Path, monkeypatch: 
 
 def test_an_interrupt_while_a_process_starts_comes_once_it_is_known() -> None:
     """Between fork and the note of who stops it there is no moment for a signal."""
-    known = False
-    with pytest.raises(KeyboardInterrupt), interrupts_wait():
-        signal.raise_signal(signal.SIGINT)
-        known = True
-    assert known
+    known: list[str] = []
+
+    def start() -> None:
+        with interrupts_wait():
+            signal.raise_signal(signal.SIGINT)
+            known.append("child")
+
+    pytest.raises(KeyboardInterrupt, start)
+    assert known == ["child"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
