@@ -166,7 +166,8 @@ def reaches_out(modules: list[Module]) -> Iterator[str]:
                 yield f"{module.place}:{node.lineno} {ast.unparse(node.func)}"
             if not isinstance(node, ast.Attribute | ast.Name):
                 continue
-            if ast.unparse(node).endswith("import_module") and module.room in MAY_IMPORT and not below(module, IMPORTS_BY_NAME):
+            held = module.room in MAY_IMPORT and not below(module, IMPORTS_BY_NAME)
+            if held and ast.unparse(node).endswith("import_module"):
                 yield f"{module.place}:{node.lineno} imports by name"
 
 

@@ -132,7 +132,8 @@ def test_an_interrupt_while_a_process_starts_comes_once_it_is_known() -> None:
             signal.raise_signal(signal.SIGINT)
             known.append("child")
 
-    pytest.raises(KeyboardInterrupt, start)
+    with pytest.raises(KeyboardInterrupt):
+        start()
     assert known == ["child"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
