@@ -52,6 +52,10 @@ class Output:
         for row in [list(columns), *cells]:
             print(_plain("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))
 
+    def width(self, stream: TextIO) -> int:
+        """Columns a line on this stream may take: the terminal's, 120 where it is none."""
+        return shutil.get_terminal_size().columns if stream.isatty() else 120
+
     def say(self, text: str, *, level: int = 0) -> None:
         """Talk: to stderr, when -v was given at least ``level`` times."""
         if self.verbose >= level:

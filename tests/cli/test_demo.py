@@ -69,7 +69,19 @@ def test_the_result_has_exactly_the_promised_keys() -> None:
     ]
     assert (result["live_before"], result["live_after"], result["switch_ms"]) == ("blue", "green", 42.1)
     assert (result["drain_seconds"], result["cut"], result["exit_code"]) == (6.5, 0, 0)
-    assert any("Put it there" in line and "6000 requests" in line for line in told)
+    assert any("Put it there" in line and "v1 3000  v2 3000  failed 0" in line for line in told)
+
+
+def test_a_line_of_the_story_fits_its_terminal() -> None:
+    """A long wait is cut beside the tally; why something failed is not."""
+    found, told = story(0, last_seen={"1": 10.0, "2": 14.0})
+    found.width = 80
+    found.deploy_said(events.to_line(events.Stamped(AT, "r1", events.StepStarted("drain", "Drain blue " * 9))))
+    found.deploy_said(events.to_line(events.Stamped(AT, "r1", events.StepDone("drain", 0.5))))
+    assert len(told[-1]) <= 80
+    assert told[-1].endswith("failed 0")
+    found.deploy_said(events.to_line(events.Stamped(AT, "r1", events.StepFailed("drain", "it broke " * 9, 0.5))))
+    assert ("it broke " * 9).strip() in told[-1]
 
 
 @pytest.mark.parametrize(
