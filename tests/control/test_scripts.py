@@ -11,7 +11,7 @@ from arr_bluegreen.control import framing
 
 FOLDER = Path(framing.__file__).parent / "scripts"
 SCRIPTS = sorted(FOLDER.glob("*.ps1"))
-CALLED = [one for one in SCRIPTS if one.stem != "bootstrap"]
+CALLED = [one for one in SCRIPTS if one.stem not in ("bootstrap", "common")]
 
 
 def nodes(root: tree_sitter.Node) -> list[tree_sitter.Node]:
@@ -25,6 +25,10 @@ def nodes(root: tree_sitter.Node) -> list[tree_sitter.Node]:
 
 def parsed(data: bytes) -> tree_sitter.Tree:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language())).parse(data)
+
+
+def functions(text: str) -> list[str]:
+    return re.findall(r"(?m)^function ([\w-]+)", text)
 
 
 def test_all_scripts_of_the_contract_are_there() -> None:
@@ -87,25 +91,40 @@ def test_one_commit_and_only_one() -> None:
     assert not any("CommitChanges()" in framing.script_text(one.stem) for one in CALLED if one.stem != "commit")
 
 
-def test_the_iis_assembly_is_loaded_by_path() -> None:
+def test_the_iis_assembly_is_loaded_by_path_and_in_one_place() -> None:
     """By name the GAC may hand out that of IIS Express, which edits another configuration (winrm.md 5)."""
-    for script in CALLED:
+    for script in SCRIPTS:
         text = script.read_text(encoding="utf-8")
         assert "LoadWithPartialName" not in text
         assert "-AssemblyName Microsoft.Web" not in text
-        if "ServerManager" in text:
-            assert r"System32\inetsrv\Microsoft.Web.Administration.dll" in text
+        assert ("Microsoft.Web.Administration.ServerManager" in text) is (script.stem == "common")
 
 
-def test_functions_of_one_name_are_one_text() -> None:
-    """Each script stands alone, so some functions are there several times: never two versions of one."""
-    seen: dict[str, str] = {}
+@pytest.mark.parametrize("script", CALLED, ids=lambda one: one.stem)
+def test_as_sent_it_still_parses_and_begins_with_its_param(script: Path) -> None:
+    """``param`` must be the first statement of a script block; the common functions come right after it."""
+    text = framing.script_text(script.stem)
+    root = parsed(text.encode()).root_node
+    assert not root.has_error
+    assert next(line for line in text.splitlines() if not line.startswith("#")) == "param($Request)"
+    assert ("function Open-Manager" in text) is ("# needs: common" in text)
+
+
+def test_a_function_is_written_once_and_called_where_it_is_sent() -> None:
+    """No copy of a common function in a script, and no script that calls one it does not ask for."""
+    common = set(functions(framing.file_text("common")))
+    assert "Open-Manager" in common
     for script in CALLED:
-        for found in re.finditer(r"(?ms)^function ([\w-]+).*?^}\n", script.read_text(encoding="utf-8")):
-            if found[1] in ("Open-Manager", "Get-Farms", "Find-Named", "Read-Value", "Get-ConfigPath", "Get-Digest",
-                            "Read-Bytes", "Read-Workers", "Get-ModuleVersion"):  # fmt: skip
-                assert seen.setdefault(found[1], found[0]) == found[0], f"{found[1]} in {script.name}"
-    assert len(seen) == 9
+        own = functions(framing.file_text(script.stem))
+        assert not common & set(own), script.name
+        called = set(re.findall(r"\b[A-Z]\w+-\w+\b", framing.file_text(script.stem)))
+        missing = (called & common) - set(functions(framing.script_text(script.stem)))
+        assert not missing, script.name
+
+
+def test_the_largest_script_is_one_send() -> None:
+    for script in CALLED:
+        assert len(framing.request_line("1", script.stem, {}, with_text=True)) < 40_000
 
 
 def test_the_bootstrap_is_small_strict_and_leaves_stdin_alone() -> None:

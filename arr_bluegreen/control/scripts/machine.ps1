@@ -1,19 +1,7 @@
 # What this machine is. What cannot be learned is null, never a guess.
 # Request: ports (true: also listening and reserved TCP ports; may be missing).
+# needs: common
 param($Request)
-
-function Open-Manager {
-    $dll = Join-Path $env:windir 'System32\inetsrv\Microsoft.Web.Administration.dll'
-    if (-not (Test-Path -LiteralPath $dll)) { throw "IisMissing|IIS is not installed here: there is no $dll" }
-    [void][Reflection.Assembly]::LoadFrom($dll)
-    New-Object Microsoft.Web.Administration.ServerManager
-}
-
-function Get-ModuleVersion {
-    $dll = Join-Path $env:ProgramFiles 'IIS\Asp.Net Core Module\V2\aspnetcorev2.dll'
-    if (-not (Test-Path -LiteralPath $dll)) { return $null }
-    [Diagnostics.FileVersionInfo]::GetVersionInfo($dll).FileVersion
-}
 
 function Read-Modules($manager) {
     $section = $manager.GetApplicationHostConfiguration().GetSection('system.webServer/globalModules')

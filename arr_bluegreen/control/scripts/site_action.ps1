@@ -1,13 +1,7 @@
 # Start, stop, recycle: run time only, no configuration is written (arr.md 3.1, hazard 15). What already is so stays so.
 # Request: actions ([{kind: site or pool, name, verb: start, stop or recycle}]).
+# needs: common
 param($Request)
-
-function Open-Manager {
-    $dll = Join-Path $env:windir 'System32\inetsrv\Microsoft.Web.Administration.dll'
-    if (-not (Test-Path -LiteralPath $dll)) { throw "IisMissing|IIS is not installed here: there is no $dll" }
-    [void][Reflection.Assembly]::LoadFrom($dll)
-    New-Object Microsoft.Web.Administration.ServerManager
-}
 
 function Find-Object($manager, $action) {
     $all = if ($action.kind -eq 'site') { $manager.Sites } else { $manager.ApplicationPools }

@@ -1,12 +1,7 @@
 # web.config of folders: is it ASP.NET Core, in process, and does it opt out of rotation on a configuration change (arr.md 5.8).
 # Request: paths.
+# needs: common
 param($Request)
-
-function Get-ModuleVersion {
-    $dll = Join-Path $env:ProgramFiles 'IIS\Asp.Net Core Module\V2\aspnetcorev2.dll'
-    if (-not (Test-Path -LiteralPath $dll)) { return $null }
-    [Diagnostics.FileVersionInfo]::GetVersionInfo($dll).FileVersion
-}
 
 function Read-App($path) {
     $app = @{
