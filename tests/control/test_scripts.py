@@ -4,27 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-import tree_sitter
-import tree_sitter_powershell
 
 from arr_bluegreen.control import framing
+from tests.control.powershell_traps import nodes, parsed, traps
 
 FOLDER = Path(framing.__file__).parent / "scripts"
 SCRIPTS = sorted(FOLDER.glob("*.ps1"))
 CALLED = [one for one in SCRIPTS if one.stem not in ("bootstrap", "common")]
-
-
-def nodes(root: tree_sitter.Node) -> list[tree_sitter.Node]:
-    found, todo = [], [root]
-    while todo:
-        one = todo.pop()
-        found.append(one)
-        todo += one.children
-    return found
-
-
-def parsed(data: bytes) -> tree_sitter.Tree:
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language())).parse(data)
 
 
 def functions(text: str) -> list[str]:
@@ -57,6 +43,29 @@ def test_what_the_parser_misses(script: Path) -> None:
             assert {"catch_clauses", "finally_clause"} & {child.type for child in one.children}, one.start_point
     text = script.read_text(encoding="utf-8")
     assert not re.search(r"&&|\|\||\?\?|\?\.|-Parallel|ConvertFrom-Json[^\n]*-AsHashtable|\bclass\b", text)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda one: one.stem)
+def test_no_value_is_changed_on_its_way_into_a_reply(script: Path) -> None:
+    assert not traps(script.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "trap",
+    [
+        b"$all = if ($kind -eq 'site') { $manager.Sites } else { $manager.ApplicationPools }",
+        b"$all = if ($kind -eq 'site') { 'a' } else { $pools }",
+        b"$only = if ($a) { 'x' }",
+        b"$answers = New-Object object[] 3",
+        b"function Read-It($s) {\n    if ($s.on) { [string]$s.path }\n}",
+    ],
+)
+def test_each_of_these_traps_is_seen(trap: bytes) -> None:
+    assert len(traps(trap + b"\n")) == 1
+
+
+def test_the_bootstrap_writes_every_array_as_an_array() -> None:
+    assert "Remove-TypeData System.Array -ErrorAction Ignore" in framing.bootstrap_text()
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda one: one.stem)

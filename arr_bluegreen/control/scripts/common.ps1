@@ -39,6 +39,33 @@ function Get-Digest([byte[]]$bytes) {
     ([BitConverter]::ToString($sha.ComputeHash($bytes)) -replace '-').ToLowerInvariant()
 }
 
+function Assert-Unchanged($path, $expected) {
+    if ($expected -and (Get-Digest (Read-Bytes $path)) -ne $expected) {
+        throw 'ChangedOnDisk|applicationHost.config changed on disk since it was read; nothing was written'
+    }
+}
+
+function Open-Mutex($name) {
+    try { return New-Object Threading.Mutex -ArgumentList @($false, $name) }
+    catch {
+        if ($_.Exception.GetBaseException() -isnot [UnauthorizedAccessException]) { throw }
+    }
+    # Made by a service: administrators may wait for it (and so release it), and no more.
+    [Threading.Mutex]::OpenExisting($name, [Security.AccessControl.MutexRights]::Synchronize)
+}
+
+function Enter-Mutex {
+    # The name Octopus uses, so that its IIS steps and ours take turns (arr.md 5.11).
+    $mutex = Open-Mutex 'Global\Octopus-IIS-Metabase-Mutex'
+    try { $taken = $mutex.WaitOne(20000) }
+    catch {
+        if ($_.Exception.GetBaseException() -isnot [Threading.AbandonedMutexException]) { throw }
+        $taken = $true
+    }
+    if (-not $taken) { throw 'Busy|another tool has held the IIS configuration for 20 s (mutex Octopus-IIS-Metabase-Mutex)' }
+    $mutex
+}
+
 function Get-Farms($manager) {
     try {
         return , $manager.GetApplicationHostConfiguration().GetSection('webFarms').GetCollection()

@@ -10,7 +10,8 @@ function Read-Modules($manager) {
 
 function Read-Redirection($manager) {
     $section = $manager.GetRedirectionConfiguration().GetSection('configurationRedirection')
-    if ([bool]$section.GetAttributeValue('enabled')) { [string]$section.GetAttributeValue('path') }
+    if (-not [bool]$section.GetAttributeValue('enabled')) { return $null }
+    [string]$section.GetAttributeValue('path')
 }
 
 function Read-Version {
@@ -46,6 +47,7 @@ if ($null -eq $facts.iis_version) {
     $facts.rewrite_installed = $false
 }
 else {
+    $manager = $null
     try {
         $manager = Open-Manager
         $modules = @(Read-Modules $manager)
@@ -53,10 +55,12 @@ else {
         $facts.rewrite_installed = $modules -contains 'RewriteModule'
         $facts.request_monitor = $modules -contains 'RequestMonitorModule'
         $facts.redirected_to = Read-Redirection $manager
-        $manager.Dispose()
     }
     catch {
         if ($facts.elevated) { throw }
+    }
+    finally {
+        if ($null -ne $manager) { $manager.Dispose() }
     }
 }
 if ($Request.PSObject.Properties['ports'] -and $Request.ports) {

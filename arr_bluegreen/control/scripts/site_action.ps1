@@ -4,11 +4,17 @@
 param($Request)
 
 function Find-Object($manager, $action) {
-    $all = if ($action.kind -eq 'site') { $manager.Sites } else { $manager.ApplicationPools }
-    $found = $all[$action.name]
-    if ($null -eq $found) {
-        throw "NoSuchObject|no $($action.kind) '$($action.name)'; there: $(@($all | ForEach-Object { $_.Name }) -join ', ')"
+    # Indexed where it stands: a collection that leaves an if comes out as a plain array, which knows no names.
+    $name = [string]$action.name
+    if ($action.kind -eq 'site') {
+        $found = $manager.Sites[$name]
+        $there = @($manager.Sites | ForEach-Object { $_.Name })
     }
+    else {
+        $found = $manager.ApplicationPools[$name]
+        $there = @($manager.ApplicationPools | ForEach-Object { $_.Name })
+    }
+    if ($null -eq $found) { throw "NoSuchObject|no $($action.kind) '$name'; there: $($there -join ', ')" }
     $found
 }
 
