@@ -61,7 +61,7 @@ _REFUSED = {
     "Exists": "Choose another folder, or remove that one.",
     "TooLarge": "Only small text files are read this way.",
 }
-_USAGE = frozenset({"BadPath", "BadName"})
+_USAGE = frozenset({"BadPath", "BadName", "NotUtf8"})
 
 
 def _no_such(message: str, host: str) -> ArrBlueGreenError:

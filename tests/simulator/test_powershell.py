@@ -214,14 +214,46 @@ def test_folders_are_uploaded_digested_and_copied_once(script: Script) -> None:
 
 def test_hosts_entries_of_ours_come_and_go_and_others_stay(machine: Simulated, script: Script) -> None:
     hosts = r"C:\Windows\System32\drivers\etc\hosts"
-    machine.served.call(lambda: machine.host.files.write_bytes(hosts, b"10.1.1.1 \xe9tranger # not ours\n"))
+    files = machine.host.files
+    machine.served.call(lambda: files.write_bytes(hosts, b"10.1.1.1 \xe9tranger # not ours\n"))
     owner = "arr-bluegreen shop"
-    reply = script.reply("hosts_file", op="set", owner=owner, lines=[["127.0.0.1", "shop-blue"]])
-    assert (reply["changed"], ["127.0.0.1", "shop-blue"] in reply["entries"]) == (True, True)
+    assert script.reply("hosts_file", op="set", owner=owner, lines=[["127.0.0.1", "shop-blue"]]) == {"changed": True}
+    ours = b"127.0.0.1 shop-blue # arr-bluegreen shop\r\n"
+    assert files.read_bytes(hosts) == b"10.1.1.1 \xe9tranger # not ours\n" + ours
+    assert script.reply("hosts_file", op="read")["text"].startswith("10.1.1.1 \xe9tranger")
     again = script.reply("hosts_file", op="set", owner=owner, lines=[["127.0.0.1", "shop-blue"]])
-    assert again["changed"] is False
-    assert script.reply("hosts_file", op="remove", owner=owner, lines=[])["changed"] is True
-    assert machine.host.files.read_bytes(hosts) == b"10.1.1.1 \xe9tranger # not ours\n"
+    assert again == {"changed": False}
+    assert script.reply("hosts_file", op="remove", owner=owner) == {"changed": True}
+    assert files.read_bytes(hosts) == b"10.1.1.1 \xe9tranger # not ours\n"
+    backups = [name for name in files.names(hosts.rpartition("\\")[0]) if name != "hosts"]
+    assert len(backups) == 2
+    assert all(one.startswith("hosts.arr-bluegreen-20") and one.endswith(".bak") for one in backups)
+
+
+@pytest.mark.parametrize(
+    ("owner", "line"),
+    [
+        ("arr-bluegreen shop", ["127.0.0.1", "under_score"]),
+        ("arr-bluegreen shop", ["127.0.0.1", "two\n10.0.0.1 lines"]),
+        ("arr-bluegreen shop", ["127.0.0.1\t", "tab"]),
+        ("two\nlines", ["127.0.0.1", "shop-blue"]),
+        ("# sharp", ["127.0.0.1", "shop-blue"]),
+    ],
+)
+def test_what_would_be_no_line_of_ours_is_refused(script: Script, owner: str, line: list[str]) -> None:
+    assert script.error("hosts_file", op="set", owner=owner, lines=[line])["type"] == "BadName"
+
+
+def test_text_is_read_strictly_and_with_its_byte_order_mark(machine: Simulated, script: Script) -> None:
+    latin, marked = r"C:\app\latin.json", r"C:\app\marked.json"
+    machine.served.call(lambda: machine.host.files.write_bytes(latin, b'{"a": "gr\xfcn"}'))
+    machine.served.call(lambda: machine.host.files.write_bytes(marked, b"\xef\xbb\xbf{}"))
+    error = script.error("files", ops=[{"op": "read", "path": latin}])
+    assert (error["type"], error["message"]) == ("NotUtf8", rf"'{latin}' is not UTF-8")
+    assert script.reply("files", ops=[{"op": "read", "path": marked}])["results"] == [{"text": "\ufeff{}"}]
+    swap = {"op": "replace", "path": marked, "text": "x"}
+    assert script.reply("files", ops=[{**swap, "expected": "{}"}])["results"] == [{"done": False}]
+    assert script.reply("files", ops=[{**swap, "expected": "\ufeff{}"}])["results"] == [{"done": True}]
 
 
 def test_web_config_tells_asp_net_core(machine: Simulated, script: Script) -> None:

@@ -15,7 +15,8 @@ function Read-App($path) {
     if (-not (Test-Path -LiteralPath $file)) { return $app }
     $document = New-Object Xml.XmlDocument
     $document.XmlResolver = $null
-    $document.LoadXml([IO.File]::ReadAllText($file))
+    # From bytes, so that the declared encoding counts.
+    $document.Load([IO.MemoryStream]::new((Read-Bytes $file)))
     $core = $document.SelectSingleNode('//*[local-name()="aspNetCore"]')
     if ($null -eq $core) { return $app }
     $app.asp_net_core = $true
