@@ -17,7 +17,9 @@ from typing import Any
 
 from arr_bluegreen.errors import RemoteError
 
-POWERSHELL = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
+WINDOWS = r"C:\Windows"
+"""Where Windows is taken to be on a machine that cannot be asked: without cmd.exe nobody expands ``%windir%``."""
+POWERSHELL = rf"{WINDOWS}\System32\WindowsPowerShell\v1.0\powershell.exe"
 PARAM = "param($Request)\n"
 READY, REFUSED, BEGIN, END = b"ARRBG-READY ", b"ARRBG-REFUSED ", b"ARRBG-BEGIN ", b"ARRBG-END "
 

@@ -20,7 +20,7 @@ def functions(text: str) -> list[str]:
 def test_all_scripts_of_the_contract_are_there() -> None:
     assert {one.stem for one in CALLED} == {
         "machine", "status", "set_state", "set_healthy", "test_health", "remove_mapping", "read_config", "commit",
-        "probe", "sites", "site_action", "files", "folder", "hosts_file", "web_config",
+        "appcmd", "probe", "sites", "site_action", "files", "folder", "hosts_file", "web_config",
     }  # fmt: skip
 
 
@@ -98,6 +98,24 @@ def test_states_are_set_by_name() -> None:
 def test_one_commit_and_only_one() -> None:
     assert framing.script_text("commit").count("CommitChanges()") == 1
     assert not any("CommitChanges()" in framing.script_text(one.stem) for one in CALLED if one.stem != "commit")
+
+
+def test_whatever_writes_the_configuration_takes_the_writers_mutex_and_compares_the_file_first() -> None:
+    """Octopus's IIS steps and ours take turns (arr.md 5.11); a foreign edit since the reading is never written over."""
+    for name in ("commit", "appcmd"):
+        body = framing.file_text(name)
+        order = [body.index(one) for one in ("$mutex = Enter-Mutex", "Assert-Unchanged $path $Request.expect")]
+        assert order == sorted(order)
+        assert "$mutex.ReleaseMutex()" in body[body.rindex("finally") :]
+    assert "Global\\Octopus-IIS-Metabase-Mutex" in framing.file_text("common")
+
+
+def test_appcmd_gets_a_stdin_of_its_own() -> None:
+    """Ours carries the next requests."""
+    text = framing.file_text("appcmd")
+    assert "$start.RedirectStandardInput = $true" in text
+    assert "$process.StandardInput.Close()" in text
+    assert "Join-Path $env:windir" in text
 
 
 def test_the_iis_assembly_is_loaded_by_path_and_in_one_place() -> None:

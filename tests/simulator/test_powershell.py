@@ -111,6 +111,21 @@ def test_edits_are_one_commit_and_a_changed_file_is_refused(machine: Simulated, 
     assert script.error("commit", edits=[edit("none", "true")], expect=None)["type"] == "NoSuchObject"
 
 
+def test_appcmd_runs_as_a_script_and_not_over_a_changed_file(machine: Simulated, script: Script) -> None:
+    before = machine.host.config.digest
+    line = ["set", "config", "-section:webFarms", "/[name='shop'].enabled:false", "/commit:apphost"]
+    assert script.error("appcmd", arguments=line, expect="0" * 64)["type"] == "ChangedOnDisk"
+    assert machine.host.config.digest == before
+    reply = script.reply("appcmd", arguments=line, expect=before)
+    assert reply["exit_code"] == 0
+    assert base64.b64decode(reply["output"]).startswith(b'Applied configuration changes to section "webFarms"')
+    assert not machine.host.config.reading.farms[0].enabled
+    wrong = script.reply("appcmd", arguments=["list", "nonsense"], expect=None)
+    assert wrong["exit_code"] != 0
+    machine.host.settings.iis_version = ""
+    assert script.error("appcmd", arguments=line, expect=None)["type"] == "IisMissing"
+
+
 @pytest.mark.parametrize(
     ("how", "type", "hresult"),
     [
