@@ -32,7 +32,7 @@ def with_entries(text: str, owner: str, wanted: Sequence[tuple[str, str]]) -> st
 
     Raises ``UsageError`` for an owner, address or name that would not read back as itself.
     """
-    _check(owner, wanted)
+    check(owner, wanted)
     if entries(text, owner) == tuple(wanted):
         return text
     end = "\n" if "\n" in text and "\r\n" not in text else "\r\n"
@@ -42,16 +42,9 @@ def with_entries(text: str, owner: str, wanted: Sequence[tuple[str, str]]) -> st
     return kept + "".join(f"{ip} {name} # {owner}{end}" for ip, name in wanted)
 
 
-# -- private -------------------------------------------------------------------------------------------
-
-
-def _is_ours(line: str, owner: str) -> bool:
-    before, _, comment = line.partition("#")
-    return len(before.split()) == 2 and comment.strip() == owner
-
-
-def _check(owner: str, wanted: Sequence[tuple[str, str]]) -> None:
-    if not _OWNER.fullmatch(owner):
+def check(owner: str, wanted: Sequence[tuple[str, str]]) -> None:
+    """Raises ``UsageError`` for an owner, address or name that would not read back as itself."""
+    if not _OWNER.fullmatch(owner) or owner.encode("latin-1", "replace").decode("latin-1") != owner:
         raise UsageError(
             f"'{owner!a}' cannot mark a line of the hosts file", hint="Use letters, digits, spaces, . and -."
         )
@@ -64,3 +57,11 @@ def _check(owner: str, wanted: Sequence[tuple[str, str]]) -> None:
             raise UsageError(
                 f"{name!a} is no host name for the hosts file", hint="Use letters, digits, hyphens and dots."
             )
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+def _is_ours(line: str, owner: str) -> bool:
+    before, _, comment = line.partition("#")
+    return len(before.split()) == 2 and comment.strip() == owner

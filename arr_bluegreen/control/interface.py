@@ -169,7 +169,7 @@ class FileControl(Protocol):
     """Files and folders of the machine by absolute path (in the machine's own notation)."""
 
     def read_text(self, path: str) -> str | None:
-        """UTF-8 text (at most 4 MB), or None when there is no such file."""
+        """Text (at most 4 MB; a byte order mark stays), or None when there is no file. Not UTF-8: ``UsageError``."""
 
     def write_text(self, path: str, text: str) -> None:
         """Written whole or not at all; missing folders are made."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ScriptedMachine:
-    """A machine whose controls are our scripts and appcmd, whichever way they are run there."""
+    """A machine whose controls are our scripts, whichever way they are run there."""
 
     def __init__(self, hands: Hands) -> None:
         self.hands = hands

@@ -21,7 +21,7 @@ from arr_bluegreen.control.interface import (
     ProbeAnswer,
     ProbeRequest,
 )
-from arr_bluegreen.errors import RemoteError
+from arr_bluegreen.errors import RemoteError, UsageError
 from arr_bluegreen.simulator.clock import SimulatedClock
 from arr_bluegreen.simulator.files import HOSTS
 from arr_bluegreen.simulator.host import SimulatedHost
@@ -264,7 +264,11 @@ class _Files:
         self._machine, self._drives = machine, machine.host.files
 
     def read_text(self, path: str) -> str | None:
-        return self._machine.call("files.read_text", lambda: self._drives.read_text(path))
+        data = self._machine.call("files.read_text", lambda: self._drives.read_bytes(path))
+        try:
+            return None if data is None else data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path} is not UTF-8") from error
 
     def write_text(self, path: str, text: str) -> None:
         self._machine.call("files.write_text", lambda: self._drives.write_text(path, text))

@@ -1,6 +1,7 @@
 # Folders: digest, copy, a zip expanded under the rules of a safe extract, and the pieces of an upload.
 # A digest is the sha256 of one line per file, 'relative/name NUL bytes NUL sha256-of-content LF', in ordinal order of names.
 # Request: op (digest | copy | expand | append), path | source and target | path, data (base64), offset.
+# needs: common
 param($Request)
 
 Add-Type -AssemblyName System.IO.Compression
@@ -10,7 +11,8 @@ $utf8 = New-Object Text.UTF8Encoding $false
 function Expand-Path($path) {
     $full = [Environment]::ExpandEnvironmentVariables([string]$path)
     if (-not [IO.Path]::IsPathRooted($full)) { throw "BadPath|'$full' is not an absolute path" }
-    $full.TrimEnd('\')
+    # Normalised, so that what lies below begins with it.
+    [IO.Path]::GetFullPath($full).TrimEnd('\')
 }
 
 function ConvertTo-Hex([byte[]]$bytes) {
@@ -28,7 +30,7 @@ function Get-FolderDigest($folder) {
     $all = New-Object IO.MemoryStream
     $size = [long]0
     foreach ($name in $names) {
-        $stream = [IO.File]::OpenRead($relative[$name])
+        $stream = Open-Shared $relative[$name]
         try {
             $size += $stream.Length
             $line = $utf8.GetBytes($name + "`0" + $stream.Length + "`0" + (ConvertTo-Hex $sha.ComputeHash($stream)) + "`n")
@@ -57,7 +59,7 @@ function Test-EntryName($name) {
 }
 
 function Read-Piece($stream, [long]$offset, [int]$count) {
-    $bytes = New-Object byte[] $count
+    $bytes = [byte[]]::new($count)
     [void]$stream.Seek($offset, [IO.SeekOrigin]::Begin)
     $done = 0
     while ($done -lt $count) {
@@ -179,7 +181,7 @@ public struct ArrBlueGreenCrc
 }
 
 function Expand-Entry($entry, $told, $target) {
-    $buffer = New-Object byte[] 81920
+    $buffer = [byte[]]::new(81920)
     $size = [long]0
     $crc = [uint32]0
     $in = $entry.Open()
@@ -215,6 +217,18 @@ function Expand-Entries($zip, $directory, $folder) {
     }
 }
 
+function Move-Folder($from, $to) {
+    # Virus scanners hold new files for a moment, and a folder with an open file in it cannot be renamed.
+    for ($try = 1; $true; $try++) {
+        try { return [IO.Directory]::Move($from, $to) }
+        catch {
+            $code = $_.Exception.GetBaseException().HResult -band 0xFFFF
+            if ($try -ge 20 -or @(5, 32, 33) -notcontains $code) { throw }
+            Start-Sleep -Milliseconds 250
+        }
+    }
+}
+
 function Use-Partial($target, $fill) {
     # Filled beside its place and moved there last: whole or not at all.
     if ([IO.Directory]::Exists($target) -or [IO.File]::Exists($target)) { throw "Exists|there is something at '$target' already" }
@@ -222,10 +236,11 @@ function Use-Partial($target, $fill) {
     [void][IO.Directory]::CreateDirectory($partial)
     try {
         & $fill $partial
-        [IO.Directory]::Move($partial, $target)
+        Move-Folder $partial $target
     }
     finally {
-        if ([IO.Directory]::Exists($partial)) { Remove-Item -LiteralPath $partial -Recurse -Force }
+        # Quietly: what went wrong before is what must be told.
+        if ([IO.Directory]::Exists($partial)) { Remove-Item -LiteralPath $partial -Recurse -Force -ErrorAction SilentlyContinue }
     }
     Get-FolderDigest $target
 }
