@@ -12,7 +12,7 @@ from arr_bluegreen.deployment.hands import Hands
 from arr_bluegreen.deployment.ownership import mark_served
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.prove_front import judge_front, risen, totals
-from arr_bluegreen.errors import UnfinishedError, UnreachableError
+from arr_bluegreen.errors import UnfinishedError, UnreachableError, UsageError
 from arr_bluegreen.webfarm.change import ConfigChange
 
 
@@ -97,7 +97,10 @@ class BakeNew:
 
     def _command(self, hands: Hands) -> tuple[Outcome, str]:
         facts = json.dumps({"slot": self.slot.name, "run": hands.identity.run})
-        found = hands.controls.commands.run(self.how.command, facts, {}, self.how.command_timeout)
+        try:
+            found = hands.controls.commands.run(self.how.command, facts, {}, self.how.command_timeout)
+        except UsageError as error:
+            return Outcome.ERROR, str(error)
         match found.exit_code:
             case 0:
                 return Outcome.PASS, ""

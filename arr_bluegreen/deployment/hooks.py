@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from arr_bluegreen.deployment.description import Hook
 from arr_bluegreen.deployment.hands import Hands
 from arr_bluegreen.deployment.proof import GateFailed
-from arr_bluegreen.errors import UnfinishedError
+from arr_bluegreen.errors import UnfinishedError, UsageError
 from arr_bluegreen.webfarm.change import ConfigChange
 
 
@@ -50,14 +50,25 @@ class RunHook:
 
 
 def run_hook(hands: Hands, hook: Hook) -> str:
-    """Run it; what went wrong, "" when nothing did."""
+    """Run it; what went wrong, "" when nothing did. A command that is not there is a hook that failed, no more."""
     facts = hook_facts(hands)
     environment = {f"ARR_BLUEGREEN_{name.upper()}": str(value) for name, value in facts.items()}
-    found = hands.controls.commands.run(hook.command, json.dumps(facts), environment, hook.timeout)
+    try:
+        found = hands.controls.commands.run(hook.command, json.dumps(facts), environment, hook.timeout)
+    except UsageError as error:
+        return f"hook {hook.when}: {error}"
     if found.exit_code == 0:
         return ""
     how = "took too long and was killed" if found.exit_code is None else f"exited {found.exit_code}"
     return f"hook {hook.when} {how}: {found.output.strip()[-300:]}"
+
+
+def tell_failure(hands: Hands) -> None:
+    """``on_failure``, last of all: while a hook runs no bad version shall be live, and no client be lost."""
+    for hook in hands.deployment.hook("on_failure"):
+        problem = run_hook(hands, hook)
+        if problem:
+            hands.warn(problem)
 
 
 def hook_facts(hands: Hands) -> dict[str, str]:

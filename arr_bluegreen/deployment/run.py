@@ -26,7 +26,7 @@ from arr_bluegreen.deployment.events import (
     StepStarted,
 )
 from arr_bluegreen.deployment.hands import Hands, Identity, Roles
-from arr_bluegreen.deployment.hooks import run_hook
+from arr_bluegreen.deployment.hooks import tell_failure
 from arr_bluegreen.deployment.journal import Journal
 from arr_bluegreen.deployment.lock import Lock
 from arr_bluegreen.deployment.memory import BACK, CLEAR, FORWARD, Memory
@@ -196,10 +196,6 @@ class Run:
         """A slot that fails its gate before the switch is cleared; after it, the old slot is made live again."""
         if self._memory.way != FORWARD:
             raise UnfinishedError(str(error), hint="Neither slot is proven now. See 'deploy status'.") from error
-        for hook in self.deployment.hook("on_failure"):
-            problem = run_hook(self._hands, hook)
-            if problem:
-                self._hands.warn(problem)
         self._turn(BACK if self._memory.get("switch_begun") else CLEAR, str(error))
 
     def _turn(self, way: str, why: str) -> None:
@@ -288,6 +284,9 @@ class Run:
         return self._end("failed", code, error.one_line())
 
     def _end(self, outcome: str, code: ExitCode, error: str) -> RunEnded:
+        if error and outcome in ("failed", "old-slot-serves"):
+            with suppress(ArrBlueGreenError, KeyboardInterrupt):  # the end stands, whether it could be told or not
+                tell_failure(self._hands)
         durable: bool | None = None
         if outcome in ("done", "old-slot-serves"):  # with reconcile it takes the scheduled task to outlive ARR
             durable = self.durable != "reconcile" or self.deployment.switch.by in ("enabled", "rule")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from arr_bluegreen.control.interface import CommandResult
-from arr_bluegreen.deployment.events import Switched, Warned
+from arr_bluegreen.deployment.events import StepStarted, Switched, Warned
 from arr_bluegreen.errors import RefusedError
 from arr_bluegreen.simulator.settings import SimulatorSettings
 from tests.deployment.world import BLUE, GREEN, World
@@ -19,6 +19,17 @@ APPROVAL = '[[approval]]\nbefore = "switch"\nwithin = "1h"\notherwise = "{}"\n'
 
 def asked(world: World) -> list[str]:
     return [command[0] for command, _ in world.commands.asked]
+
+
+def in_phase(world: World, step: str, act: Callable[[], object]) -> None:
+    """Does it once, at the first call after that step has begun."""
+
+    def hook(number: int, name: str) -> None:
+        if any(isinstance(one.event, StepStarted) and one.event.step == step for one in world.heard):
+            world.machine.before_call = None
+            act()
+
+    world.machine.before_call = hook
 
 
 def warned(world: World) -> str:
@@ -122,3 +133,52 @@ def test_until_switch_stops_before_anything_of_the_new_version_is_in_service(
     assert (world.live, world.enabled(GREEN)) == ((BLUE,), False)
     assert world.resume().outcome == "done"
     assert (world.live, world.traffic.lost) == ((GREEN,), [])
+
+
+def test_on_failure_is_told_only_when_the_old_slot_serves_again(tmp_path: Path) -> None:
+    """A hook of 50 s before the way back would cost every request of 50 s."""
+    world = World(tmp_path, bake="30s", more='[hooks]\non_failure = ["tell"]\n')
+    served: list[Sequence[str]] = []
+
+    def act(command: str) -> None:
+        served.append(world.live)
+        world.clock.sleep(50)
+
+    world.commands.act = act
+    in_phase(world, "bake", lambda: world.host.iis.stop_pool("shop-green"))
+    ended = world.run()
+    assert (ended.outcome, ended.exit_code, world.live) == ("old-slot-serves", 7, (BLUE,))
+    assert served == [(BLUE,)]
+
+
+def test_an_on_failure_hook_that_is_not_there_keeps_no_bad_version_live(tmp_path: Path) -> None:
+    world = World(tmp_path, bake="30s", more='[hooks]\non_failure = ["not-there"]\n')
+    world.commands.missing = {"not-there"}
+    in_phase(world, "bake", lambda: world.host.iis.stop_pool("shop-green"))
+    ended = world.run()
+    assert (ended.outcome, ended.exit_code, world.live) == ("old-slot-serves", 7, (BLUE,))
+    assert "cannot run not-there" in warned(world)
+
+
+def test_on_failure_is_told_too_of_a_run_that_stopped_midway(tmp_path: Path) -> None:
+    world = World(tmp_path, more='[hooks]\nafter_switch = ["no"]\non_failure = ["tell"]\n')
+    world.commands.missing = {"no"}
+    assert world.run().exit_code == 5
+    assert asked(world) == ["tell"]
+
+
+def test_a_hook_that_is_not_there_stops_nothing_where_its_failure_does_not_count(tmp_path: Path) -> None:
+    """The manual's own example names a command that few machines have."""
+    hook = '[hooks]\nafter_switch = { command = ["notify"], timeout = "10s", ignore_failure = true }\n'
+    world = World(tmp_path, more=hook)
+    world.commands.missing = {"notify"}
+    assert world.run().outcome == "done"
+    assert "cannot run notify" in warned(world)
+
+
+def test_a_judge_that_is_not_there_is_an_error_and_both_slots_stay_as_they_are(tmp_path: Path) -> None:
+    world = World(tmp_path, more='command = ["not-there"]\n')
+    world.commands.missing = {"not-there"}
+    ended = world.run()
+    assert (ended.exit_code, world.live[-1]) == (5, GREEN)
+    assert "the bake is error: cannot run not-there" in ended.error
