@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from arr_bluegreen.control.interface import CommandResult
+from arr_bluegreen.control.interface import CommandResult, ProbeAnswer, ProbeRequest
 from arr_bluegreen.deployment.events import StepStarted, Switched, Warned
-from arr_bluegreen.errors import RefusedError
+from arr_bluegreen.deployment.prove_front import risen
+from arr_bluegreen.errors import RefusedError, UnreachableError
 from arr_bluegreen.simulator.settings import SimulatorSettings
 from tests.deployment.world import BLUE, GREEN, World
 
@@ -28,6 +29,17 @@ def in_phase(world: World, step: str, act: Callable[[], object]) -> None:
         if any(isinstance(one.event, StepStarted) and one.event.step == step for one in world.heard):
             world.machine.before_call = None
             act()
+
+    world.machine.before_call = hook
+
+
+def deaf(world: World, *steps: str) -> None:
+    """Nobody can ask anything in these steps."""
+
+    def hook(number: int, name: str) -> None:
+        begun = [one.event.step for one in world.heard if isinstance(one.event, StepStarted)]
+        if name == "probe.ask" and begun and begun[-1] in steps:
+            raise UnreachableError("connection lost")
 
     world.machine.before_call = hook
 
@@ -58,6 +70,74 @@ def test_a_bake_that_sees_nothing_is_inconclusive(tmp_path: Path) -> None:
     ended = world.run()
     assert (ended.outcome, ended.exit_code) == ("failed", 5)
     assert "inconclusive" in ended.error
+
+
+def test_a_bake_in_which_nobody_could_ask_is_inconclusive(tmp_path: Path) -> None:
+    """Unknown is not good: it does not promote."""
+    world = World(tmp_path, bake="60s")
+    deaf(world, "bake")
+    ended = world.run()
+    assert (ended.exit_code, world.enabled(BLUE)) == (5, True)
+    assert "inconclusive: connection lost" in ended.error
+    world.machine.before_call = None
+    assert world.resume().outcome == "done"
+
+
+def test_a_bake_that_saw_good_answers_for_less_than_half_of_its_time_is_inconclusive(tmp_path: Path) -> None:
+    world = World(tmp_path, bake="60s")
+    began: list[float] = []
+
+    def hook(number: int, name: str) -> None:
+        if name == "probe.ask" and any(getattr(one.event, "step", "") == "bake" for one in world.heard):
+            began.append(world.clock.monotonic())
+            if world.clock.monotonic() - began[0] < 40:
+                raise UnreachableError("connection lost")
+
+    world.machine.before_call = hook
+    ended = world.run()
+    assert ended.exit_code == 5
+    assert "too few" in ended.error
+
+
+def test_a_bake_that_ends_with_a_bad_answer_looks_on_until_it_knows(tmp_path: Path) -> None:
+    """Two bad answers at the end are not three: nor are they good."""
+    world = World(tmp_path, bake="10s")
+    moment: list[float] = []
+
+    def hook(number: int, name: str) -> None:
+        if any(getattr(one.event, "step", "") == "bake" for one in world.heard):
+            moment.append(world.clock.monotonic())
+            if world.clock.monotonic() - moment[0] > 8.5:
+                world.machine.before_call = None
+                world.host.iis.stop_pool("shop-green")
+
+    world.machine.before_call = hook
+    ended = world.run()
+    assert (ended.outcome, world.live) == ("old-slot-serves", (BLUE,))
+
+
+def test_a_front_that_answers_while_the_new_slot_gets_nothing_is_inconclusive(tmp_path: Path) -> None:
+    """Something else answers, such as a cache."""
+    world = World(tmp_path, bake="5s", traffic=False)
+    real = world.machine.probe.ask
+    begun = [False]
+
+    def ask(requests: Sequence[ProbeRequest]) -> tuple[ProbeAnswer, ...]:
+        begun[0] = begun[0] or any(getattr(one.event, "step", "") == "bake" for one in world.heard)
+        return tuple(ProbeAnswer(200) for _ in requests) if begun[0] else real(requests)
+
+    world.machine.probe.ask = ask  # type: ignore[method-assign]  # a cache, played
+    ended = world.run()
+    assert ended.exit_code == 5
+    assert "counts no request for green" in ended.error
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "grown"),
+    [((5,), (6,), True), ((5,), (5,), False), ((5,), (2,), None), ((None,), (6,), None), ((5, None), (6, 1), True)],
+)
+def test_growth_is_known_or_not(before: tuple[int | None], after: tuple[int | None], grown: bool | None) -> None:
+    assert risen(before, after) is grown
 
 
 def test_a_bad_bake_that_shall_hold_neither_returns_nor_goes_on(tmp_path: Path) -> None:
