@@ -51,7 +51,7 @@ class ProveVersion:
         return ()
 
     def holds(self, hands: Hands) -> bool:
-        return remembered(hands, self.slot, "gated") and not (self.again and hands.memory.get("unproven"))
+        return remembered(hands, self.slot, "gated") and not hands.memory.get("unproven")
 
     def perform(self, hands: Hands) -> None:
         clock = hands.controls.clock

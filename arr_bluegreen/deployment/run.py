@@ -32,7 +32,7 @@ from arr_bluegreen.deployment.lock import Lock
 from arr_bluegreen.deployment.memory import BACK, CLEAR, FORWARD, Memory
 from arr_bluegreen.deployment.now import Controls, stores
 from arr_bluegreen.deployment.plan import Plan, back_steps, clear_steps, forward_steps
-from arr_bluegreen.deployment.proof import GateFailed
+from arr_bluegreen.deployment.proof import GateFailed, distrust
 from arr_bluegreen.deployment.step import Step
 from arr_bluegreen.errors import (
     ArrBlueGreenError,
@@ -109,7 +109,12 @@ class Run:
 
     def resume(self) -> RunEnded:
         """Go on where the journal ends."""
-        return self._again(lambda: check_approval(self._events, self._hands))
+
+        def first() -> None:
+            check_approval(self._events, self._hands)
+            distrust(self._hands)
+
+        return self._again(first)
 
     def switch_back(self) -> RunEnded:
         """Return to the old slot: back over the switch, or (before it) clear the idle slot."""

@@ -44,7 +44,7 @@ class SwapEnabled:
         return kept and now.receives(self.new) and not now.any_enabled(self.old)
 
     def perform(self, hands: Hands) -> None:
-        if not hands.memory.get("gated"):
+        if hands.memory.get("gated") is None:
             raise GateFailed(f"'{self.new.name}' has not passed its gate; it is not enabled")
         begin_switch(hands, self.new)
         hands.set_state(self.new, NewState.START)

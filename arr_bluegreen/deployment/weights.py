@@ -61,7 +61,7 @@ class SetWeights:
         return kept and all(one == wanted for one in weights_now(hands, self.new, self.old).values())
 
     def perform(self, hands: Hands) -> None:
-        if not hands.memory.get("gated"):
+        if hands.memory.get("gated") is None:
             raise GateFailed(f"'{self.new.name}' has not passed its gate; it gets no share")
         if hands.memory.get("weights_before") is None:
             hands.note("weights_before", weights_now(hands, self.new, self.old))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from arr_bluegreen.control.interface import CommandResult, ProbeAnswer, ProbeRequest
+from arr_bluegreen.deployment.description_read import parse_description
 from arr_bluegreen.deployment.events import StepStarted, Switched, Warned
 from arr_bluegreen.deployment.prove_front import risen
 from arr_bluegreen.errors import RefusedError, UnreachableError
 from arr_bluegreen.simulator.settings import SimulatorSettings
-from tests.deployment.world import BLUE, GREEN, World
+from tests.deployment.world import BLUE, CONFIG, GREEN, World
 
 FENCES = SimulatorSettings(state_survives_enabling=True)
 APPROVAL = '[[approval]]\nbefore = "switch"\nwithin = "1h"\notherwise = "{}"\n'
@@ -44,6 +46,13 @@ def deaf(world: World, *steps: str) -> None:
     world.machine.before_call = hook
 
 
+def break_in_place(world: World, site: str) -> None:
+    """The application answers 500 from now on, in the worker process it is in."""
+    for worker in world.host.iis._pools[site].current():
+        app = worker.apps[site]
+        app.spec = replace(app.spec, broken=True)
+
+
 def warned(world: World) -> str:
     return " ".join(one.event.text for one in world.heard if isinstance(one.event, Warned))
 
@@ -64,8 +73,6 @@ def test_a_bake_that_sees_nothing_is_inconclusive(tmp_path: Path) -> None:
     """No front is described and no client comes."""
     world = World(tmp_path, bake="5s", traffic=False)
     text = world.deployment.text.replace('front = ["Front"]\n', "")
-    from arr_bluegreen.deployment.description_read import parse_description
-
     world.deployment = parse_description(text)
     ended = world.run()
     assert (ended.outcome, ended.exit_code) == ("failed", 5)
@@ -200,6 +207,31 @@ def test_an_approval_that_comes_too_late_does_what_was_declared(
     else:
         assert world.resume().exit_code == code
     assert world.live == live
+
+
+@pytest.mark.parametrize("health_url", [True, False])
+def test_a_run_that_waited_for_hours_proves_the_slot_again_before_it_switches(tmp_path: Path, health_url: bool) -> None:
+    """The application broke meanwhile, in the same worker process: no request of the public finds that out."""
+    config = CONFIG if health_url else CONFIG.replace(b'url="http://shop.example/health"', b'url=""')
+    world = World(tmp_path, durable="reconcile", more=APPROVAL.format("hold"), config=config)
+    assert world.run().outcome == "paused"
+    world.clock.sleep(3000)
+    break_in_place(world, "shop-green")
+    ended = world.resume()
+    world.finish()
+    assert (ended.outcome, ended.exit_code, world.live) == ("old-slot-serves", 7, (BLUE,))
+    assert world.traffic.lost == []
+
+
+def test_members_without_a_pool_are_proven_again_too(tmp_path: Path) -> None:
+    """No pool, no worker process to compare: nothing is not the same as before."""
+    world = World(tmp_path, durable="reconcile", more=APPROVAL.format("hold"))
+    world.deployment = parse_description(world.deployment.text.replace('pool = "shop-green"\n', ""))
+    assert world.run().outcome == "paused"
+    asked_before = world.machine.journal.count("probe.ask")
+    ended = world.resume()
+    assert ended.outcome == "done", ended
+    assert world.machine.journal.count("probe.ask") - asked_before >= 2 + 1, "gate 1 and the proof through the front"
 
 
 @pytest.mark.parametrize("fences", [True, False])
