@@ -9,6 +9,7 @@ from enum import Enum
 
 from arr_bluegreen.deployment.description import Bake, Gate, Slot
 from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.hooks import as_environment, hook_facts
 from arr_bluegreen.deployment.ownership import mark_served
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.prove_front import judge_front, risen, totals
@@ -97,9 +98,10 @@ class BakeNew:
         return judge_front(hands, asked) if hands.deployment.app.front else GOOD
 
     def _command(self, hands: Hands) -> tuple[Outcome, str]:
-        facts = json.dumps({"slot": self.slot.name, "run": hands.identity.run})
+        facts = {**hook_facts(hands, "bake"), "slot": self.slot.name}
+        environment, within = as_environment(facts), self.how.command_timeout
         try:
-            found = hands.controls.commands.run(self.how.command, facts, {}, self.how.command_timeout)
+            found = hands.controls.commands.run(self.how.command, json.dumps(facts), environment, within)
         except UsageError as error:
             return Outcome.ERROR, str(error)
         match found.exit_code:

@@ -94,7 +94,7 @@ class ArrGate:
     how: Gate
     tests_health_url: bool = True
     name: str = "arr-gate"
-    phase: str = "gate"
+    phase: str = "enable"  # it follows the enabling: ARR tests, and calls healthy, what is enabled
 
     def title(self) -> str:
         return f"Let ARR test {self.slot.name}"

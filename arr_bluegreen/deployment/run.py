@@ -291,7 +291,7 @@ class Run:
     def _end(self, outcome: str, code: ExitCode, error: str) -> RunEnded:
         if error and outcome in ("failed", "old-slot-serves"):
             with suppress(ArrBlueGreenError, KeyboardInterrupt):  # the end stands, whether it could be told or not
-                tell_failure(self._hands)
+                tell_failure(self._hands, error)
         durable: bool | None = None
         if outcome in ("done", "old-slot-serves"):  # with reconcile it takes the scheduled task to outlive ARR
             durable = self.durable != "reconcile" or self.deployment.switch.by in ("enabled", "rule")

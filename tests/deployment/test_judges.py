@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -157,14 +158,74 @@ def test_a_bad_bake_that_shall_hold_neither_returns_nor_goes_on(tmp_path: Path) 
     assert world.live == (BLUE,)
 
 
-def test_a_smoke_test_that_fails_is_a_gate_that_fails(tmp_path: Path) -> None:
-    world = World(tmp_path, more='[hooks]\nsmoke_test = ["smoke"]\non_failure = ["tell"]\n', settings=FENCES)
+BOTH_WAYS = pytest.mark.parametrize("settings", [FENCES, SimulatorSettings()], ids=["fences", "no-fence"])
+
+
+@BOTH_WAYS
+def test_a_smoke_test_that_fails_is_a_gate_that_fails(tmp_path: Path, settings: SimulatorSettings) -> None:
+    """Also where a fence does not outlive the enabling commit: it is run before that."""
+    world = World(tmp_path, more='[hooks]\nsmoke_test = ["smoke"]\non_failure = ["tell"]\n', settings=settings)
     world.commands.answer = CommandResult(1, "broken basket")
     ended = world.run()
+    world.finish()
     assert (ended.outcome, ended.exit_code, world.live) == ("old-slot-serves", 7, (BLUE,))
     assert "broken basket" in ended.error
     assert asked(world) == ["smoke", "tell"]
     assert not any(isinstance(one.event, Switched) for one in world.heard)
+    assert set(world.traffic.by_version) == {"1"}, "nobody has seen the new version"
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("by", ["state", "weights", "enabled", "health-file"])
+def test_hooks_before_the_switch_run_before_anything_of_the_new_version_is_in_service(
+    tmp_path: Path, by: str, settings: SimulatorSettings
+) -> None:
+    stages = '[[switch.stages]]\npercent = 50\nhold = "1s"\n' if by == "weights" else ""
+    hooks = '[hooks]\nsmoke_test = ["smoke"]\nbefore_switch = ["announce"]\n'
+    world = World(tmp_path, by=by, more=stages + hooks, settings=settings)
+    live: list[Sequence[str]] = []
+    world.commands.act = lambda command: live.append(world.live)
+    assert world.run().outcome == "done"
+    assert asked(world) == ["smoke", "announce"], "each once"
+    assert live == [(BLUE,), (BLUE,)]
+
+
+@pytest.mark.parametrize("durable", ["enabled", "reconcile"])
+def test_an_approval_holds_back_what_announces_the_switch(tmp_path: Path, durable: str) -> None:
+    hooks = '[hooks]\nsmoke_test = ["smoke"]\nbefore_switch = ["announce"]\n'
+    world = World(tmp_path, durable=durable, more=hooks + APPROVAL.format("hold"))
+    assert world.run().outcome == "paused"
+    assert asked(world) == ["smoke"]
+    assert world.resume().outcome == "done"
+    assert asked(world) == ["smoke", "smoke", "announce"], "what was seen before the pause is seen again"
+
+
+def test_a_hook_is_told_where_the_slots_answer_and_which_moment_it_is(tmp_path: Path) -> None:
+    world = World(tmp_path, more='[hooks]\nsmoke_test = ["smoke"]\n')
+    world.deployment = parse_description(world.deployment.text.replace("http_port = 8002", 'http_port = "auto"'))
+    assert world.run().outcome == "done"
+    told = json.loads(world.commands.asked[0][1])
+    assert (told["moment"], told["way"], told["host"]) == ("smoke_test", "forward", "shop.example")
+    assert (told["new"], told["new_urls"], told["new_sites"]) == ("green", f"http://{GREEN}:8002", "shop-green")
+    assert (told["old_addresses"], told["old_ports"], told["old_machines"]) == (BLUE, "8001", "memory")
+    assert all(isinstance(one, str) for one in told.values())
+    assert world.commands.environments[0] == {f"ARR_BLUEGREEN_{key.upper()}": told[key] for key in told}
+
+
+def test_on_the_way_back_hooks_tell_from_the_switch_on_and_stop_nothing(tmp_path: Path) -> None:
+    """None may delay or prevent the switch back; and who announced the new version hears that it is gone."""
+    names = ("before_gate", "before_switch", "after_switch", "after_drain", "before_durable", "on_failure")
+    hooks = "".join(f'{one} = {{ command = ["{one}"], ignore_failure = true }}\n' for one in names)
+    world = World(tmp_path, bake="30s", more=f"[hooks]\n{hooks}")
+    world.commands.answer = CommandResult(1, "no")
+    in_phase(world, "bake", lambda: world.host.iis.stop_pool("shop-green"))
+    assert world.run().outcome == "old-slot-serves"
+    told = [json.loads(stdin) for _, stdin in world.commands.asked]
+    back = [one for one in told if one["way"] == "back"]
+    assert [one["moment"] for one in back] == ["after_switch", "after_drain", "before_durable", "on_failure"]
+    assert {(one["new"], one["old"], one["version"]) for one in told} == {("green", "blue", "2")}
+    assert "the bake failed" in back[-1]["reason"]
+    assert world.live == (BLUE,)
 
 
 def test_a_hook_whose_failure_does_not_count_stops_nothing(tmp_path: Path) -> None:
@@ -277,6 +338,7 @@ def test_on_failure_is_told_too_of_a_run_that_stopped_midway(tmp_path: Path) -> 
     world.commands.missing = {"no"}
     assert world.run().exit_code == 5
     assert asked(world) == ["tell"]
+    assert "cannot run no" in json.loads(world.commands.asked[0][1])["reason"]
 
 
 def test_a_hook_that_is_not_there_stops_nothing_where_its_failure_does_not_count(tmp_path: Path) -> None:
