@@ -96,8 +96,10 @@ class DrainOld:
     # -- private -------------------------------------------------------------------------------------------------
 
     def _keep_sessions(self, hands: Hands) -> None:
-        """With cookie affinity a drained server goes on getting its sessions' requests (arr.md 5.4): till then."""
-        limit = self.how.sessions_within.total_seconds()
+        """With cookie affinity a drained server goes on getting its sessions' requests (arr.md 5.4): till then. Without
+        it there is none to keep."""
+        cookies = any(status.farm.affinity.use_cookie for status in hands.now().of(self.slot))
+        limit = self.how.sessions_within.total_seconds() if cookies else 0.0
         while (left := limit - _since(hands)) > 0:
             hands.reassert()
             hands.progress(f"sessions of {self.slot.name} are kept for {left:.0f} s more", 1 - left / max(limit, 0.001))

@@ -70,6 +70,13 @@ def test_sessions_are_kept_until_their_time_and_then_stopped(tmp_path: Path) -> 
     assert world.live == (GREEN,)
 
 
+def test_without_cookies_there_are_no_sessions_to_wait_for(tmp_path: Path) -> None:
+    world = quiet_world(tmp_path, 'within = "20s"\nsessions = "keep"\nsessions_within = "300s"')
+    began = world.clock.monotonic()
+    assert world.run().outcome == "done"
+    assert world.clock.monotonic() - began < 30
+
+
 def test_host_name_mappings_to_the_old_servers_are_removed(tmp_path: Path) -> None:
     world = World(tmp_path, config=HOST_NAMES)
     assert world.run().outcome == "done"
