@@ -42,8 +42,8 @@ def _check_axes(found: Deployment) -> None:
         raise DescriptionError('by = "weights" needs [[switch.stages]]', where="switch.stages")
     if found.drain.sessions == "keep" and found.switch.by in ("health-file", "enabled", "rule"):
         raise DescriptionError(
-            f'sessions = "keep" cannot be had with [switch] by = "{found.switch.by}": ARR moves the sessions of a server '
-            "that is unhealthy, disabled or in no rule's farm at once (arr.md 5.4)",
+            f'sessions = "keep" cannot be had with [switch] by = "{found.switch.by}": ARR moves the sessions of a '
+            "server that is unhealthy, disabled or in no rule's farm at once (arr.md 5.4)",
             where="drain.sessions",
             hint='Use sessions = "move", or by = "state".',
         )
