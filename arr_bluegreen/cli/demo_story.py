@@ -112,7 +112,8 @@ class Story:
         if found["switch_ms"] is not None:
             lines.append(f"  first answer of version {NEW_VERSION}: {found['switch_ms']} ms after the switch began")
         if self.drained is not None:
-            lines.append(f"  drained in {self.drained.seconds:g} s, cut {self.drained.cut}")
+            cut = "nobody knows how many" if self.drained.cut is None else self.drained.cut
+            lines.append(f"  drained in {self.drained.seconds:g} s, cut {cut}")
         if found["p99_ms"] is not None:
             lines.append(f"  99 of 100 requests took less than {found['p99_ms']} ms")
         if self.ended is not None and self.ended.error:

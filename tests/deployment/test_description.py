@@ -67,6 +67,7 @@ def test_the_manual_names_every_key() -> None:
         ("[app]\nname = 'x'", "a pair needs two [[slots.slot]], there are 0"),
         (SMALL.replace('name = "shop"', ""), "'app.name' is missing"),
         (SMALL + "[durable]\nby = 'health-file'", "needs 'health_file' in every member"),
+        (SMALL + "[switch]\nby = 'enabled'\n[drain]\nsessions = 'keep'", "moves the sessions of a server that is"),
         (SMALL + "[gate]\nversion_header = 'a'\nversion_text = 'b'", "is enough"),
         ("schema = 2", "must be 1; this file is of a newer"),
         ("= 3", "not TOML"),
