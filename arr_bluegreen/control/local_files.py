@@ -112,12 +112,17 @@ class LocalFiles:
             after = hosts_file.with_entries(before, owner, entries)
             if after == before:
                 return False
-            stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-            write_whole(self._hosts.with_name(f"hosts.arr-bluegreen-{stamp}.bak"), before.encode("latin-1"))
+            self._back_up_hosts(before)
             if self._hosts_text() != before:
                 raise RefusedError(f"{self._hosts} was changed by another program meanwhile", hint="Try again.")
             write_whole(self._hosts, after.encode("latin-1"), like=self._hosts)
             return True
+
+    def _back_up_hosts(self, text: str) -> None:
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+        write_whole(self._hosts.with_name(f"hosts.arr-bluegreen-{stamp}.bak"), text.encode("latin-1"))
+        for old in sorted(self._hosts.parent.glob("hosts.arr-bluegreen-*.bak"))[: -hosts_file.BACKUPS]:
+            old.unlink(missing_ok=True)
 
     def _hosts_text(self) -> str:
         with _told("read", self._hosts):  # latin-1: any byte of the admin's comments comes back as it was

@@ -11,7 +11,13 @@ from functools import partial
 
 from arr_bluegreen.control.interface import Configuration, Machine
 from arr_bluegreen.deployment import wanted
-from arr_bluegreen.deployment.aliases import add_alias, free_loopback, host_alias
+from arr_bluegreen.deployment.aliases import (
+    add_alias,
+    free_loopback,
+    host_alias,
+    refuse_elsewhere,
+    refuse_foreign,
+)
 from arr_bluegreen.deployment.commits import Commits
 from arr_bluegreen.deployment.description import Deployment, Member, Slot
 from arr_bluegreen.deployment.instance import (
@@ -205,6 +211,10 @@ def _ensure_member(
     records = machine.records(farm)
     owned, configuration = read_owned(records), machine.config.read()
     address = _address(deployment, slot, member, owned, configuration)
+    if member.address in (AUTO, ALIAS):
+        refuse_elsewhere(member.address, machine.name, [one.name for one in controls.arr])
+    for arr in controls.arr if member.address == ALIAS else ():
+        refuse_foreign(arr.files, farm, address)
     port = member.http_port or _port(machine, f"{farm}/{slot.name}", member.site, ports, configuration)
     wish = InstanceWish(
         farm=farm,
@@ -233,6 +243,8 @@ def _ensure_member(
     change_owned(records, lambda before: before.with_instance(plan.instance))
     made = replace(member, address=address, http_port=port, pool=plan.instance.pool)
     said = f"'{slot.name}' on {machine.name}: site '{made.site}', pool '{made.pool}', {address}:{port}"
+    if member.address == ALIAS:  # IIS binds addresses, and a name is none
+        heard.append(f"its site listens on every address of {machine.name}: let a firewall keep port {port} to itself")
     return made, (said, *plan.notes, *heard)
 
 

@@ -143,7 +143,7 @@ class Drives(ABC):
     def hosts(self) -> Mapping[str, str]:
         """The hosts file: name in lower case to IP address, the first entry of a name counts."""
         found: dict[str, str] = {"localhost": "127.0.0.1"}
-        for line in (self.read_text(HOSTS) or "").splitlines():
+        for line in (self.read_bytes(HOSTS) or b"").decode("latin-1").split("\n"):
             ip, *names = line.split("#", 1)[0].split() or [""]
             for name in names:
                 found.setdefault(name.casefold(), ip)

@@ -295,17 +295,20 @@ class _Files:
         self._machine.call("files.delete_folder", lambda: self._drives.delete_folder(path))
 
     def hosts_entries(self, owner: str | None = None) -> tuple[tuple[str, str], ...]:
-        return self._machine.call("files.hosts_entries", lambda: hosts_entries(self._drives.read_text(HOSTS), owner))
+        return self._machine.call("files.hosts_entries", lambda: hosts_entries(self._hosts(), owner))
 
     def set_hosts_entries(self, owner: str, entries: Sequence[tuple[str, str]]) -> bool:
         def act() -> bool:
-            before = self._drives.read_text(HOSTS) or ""
+            before = self._hosts()
             after = with_hosts_entries(before, owner, entries)
             if after != before:
-                self._drives.write_text(HOSTS, after)
+                self._drives.write_bytes(HOSTS, after.encode("latin-1"))
             return after != before
 
         return self._machine.call("files.set_hosts_entries", act)
+
+    def _hosts(self) -> str:
+        return (self._drives.read_bytes(HOSTS) or b"").decode("latin-1")
 
 
 class _Probe:

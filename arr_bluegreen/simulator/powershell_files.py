@@ -102,7 +102,7 @@ def _hosts_file(machine: Machine, request: Request) -> Reply:
     if after != before:
         drives.write_bytes(HOSTS + ".arr-bluegreen.bak", before.encode("latin-1"))
         drives.write_bytes(HOSTS, after.encode("latin-1"))
-    return {"entries": _hosts_entries(after), "changed": after != before}
+    return {"text": after, "changed": after != before}
 
 
 def _owned_lines(text: str, owner: str, lines: list[list[str]]) -> str:
@@ -110,18 +110,10 @@ def _owned_lines(text: str, owner: str, lines: list[list[str]]) -> str:
     if lines and kept and not kept.endswith("\n"):
         kept += "\r\n"
     for ip, name in lines:
-        if not re.fullmatch(r"[0-9A-Fa-f.:]+\t[A-Za-z0-9._-]+", f"{ip}\t{name}"):
-            raise ScriptError(f"'{ip}\t{name}' is no hosts entry", "BadName")
-        kept += f"{ip}\t{name} # {owner}\r\n"
+        if not re.fullmatch(r"[0-9A-Fa-f.:]+ [A-Za-z0-9.-]+", f"{ip} {name}"):
+            raise ScriptError(f"'{ip} {name}' is no hosts entry", "BadName")
+        kept += f"{ip} {name} # {owner}\r\n"
     return kept
-
-
-def _hosts_entries(text: str) -> list[list[str]]:
-    entries: list[list[str]] = []
-    for line in text.splitlines():
-        words = line.split("#", 1)[0].split()
-        entries += [[words[0], name] for name in words[1:]]
-    return entries
 
 
 def _web_config(machine: Machine, request: Request) -> Reply:

@@ -217,7 +217,7 @@ def test_hosts_entries_of_ours_come_and_go_and_others_stay(machine: Simulated, s
     machine.served.call(lambda: machine.host.files.write_bytes(hosts, b"10.1.1.1 \xe9tranger # not ours\n"))
     owner = "arr-bluegreen shop"
     reply = script.reply("hosts_file", op="set", owner=owner, lines=[["127.0.0.1", "shop-blue"]])
-    assert (reply["changed"], ["127.0.0.1", "shop-blue"] in reply["entries"]) == (True, True)
+    assert (reply["changed"], "127.0.0.1 shop-blue # arr-bluegreen shop" in reply["text"]) == (True, True)
     again = script.reply("hosts_file", op="set", owner=owner, lines=[["127.0.0.1", "shop-blue"]])
     assert again["changed"] is False
     assert script.reply("hosts_file", op="remove", owner=owner, lines=[])["changed"] is True

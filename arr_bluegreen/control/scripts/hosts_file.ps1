@@ -1,18 +1,10 @@
 # The hosts file: our lines end in '# OWNER'; all others stay byte for byte. A backup is kept beside it before each write.
-# Request: op (read | set | remove), owner, lines ([[ip, name], ...]). Read with an owner tells its lines only.
+# Request: op (read | set | remove), owner, lines ([[ip, name], ...]). Reply: text (each byte as the character of its number), changed.
 param($Request)
 
 $path = Join-Path $env:windir 'System32\drivers\etc\hosts'
 # Latin-1 maps every byte to one character and back: foreign lines cannot be changed by decoding.
 $latin = [Text.Encoding]::GetEncoding(28591)
-
-function Read-Entries($text, $owner) {
-    foreach ($line in ($text -split '\r?\n')) {
-        if ($owner -and $line -cnotmatch ('# ' + [regex]::Escape($owner) + '[ \t]*$')) { continue }
-        $words = @(($line -replace '#.*$').Trim() -split '\s+' | Where-Object { $_ })
-        for ($at = 1; $at -lt $words.Count; $at++) { , @($words[0], $words[$at]) }
-    }
-}
 
 function Edit-Lines($text, $owner, $lines) {
     $mark = '(?m)^[^\r\n#]*# ' + [regex]::Escape($owner) + '[ \t]*(\r?\n|\z)'
@@ -32,6 +24,9 @@ function Write-Hosts($text) {
     [IO.File]::Copy($path, ($path + '.arr-bluegreen-' + $stamp + '.bak'))
     # Written in place: the file's ACL and its watchers stay.
     [IO.File]::WriteAllBytes($path, $latin.GetBytes($text))
+    # Of our own backups the newest five stay.
+    $backups = @([IO.Directory]::GetFiles([IO.Path]::GetDirectoryName($path), 'hosts.arr-bluegreen-*.bak') | Sort-Object)
+    for ($at = 0; $at -lt $backups.Count - 5; $at++) { [IO.File]::Delete($backups[$at]) }
 }
 
 $before = if ([IO.File]::Exists($path)) { $latin.GetString([IO.File]::ReadAllBytes($path)) } else { '' }
@@ -40,5 +35,4 @@ if ($Request.op -eq 'set') { $after = Edit-Lines $before $Request.owner $Request
 if ($Request.op -eq 'remove') { $after = Edit-Lines $before $Request.owner @() }
 $changed = $after -cne $before
 if ($changed) { Write-Hosts $after }
-$only = if ($Request.op -eq 'read') { $Request.owner } else { $null }
-@{ entries = @(Read-Entries $after $only); changed = $changed }
+@{ text = $after; changed = $changed }
