@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arr_bluegreen.control.interface import FolderDigest
-from arr_bluegreen.control.zip_rules import ZipEntry, ZipLimits, check_zip
+from arr_bluegreen.control.zip_rules import ZipEntry, ZipLimits, check_frame, check_zip
 from arr_bluegreen.errors import BadZip, RefusedError, UsageError
 
 _CHUNK = 1 << 20
@@ -134,6 +134,7 @@ def _opened(source: Path) -> Iterator[zipfile.ZipFile]:
     )
     try:
         with zipfile.ZipFile(source) as archive:
+            _check_frame(source, archive)
             yield archive
     except FileNotFoundError as error:
         raise UsageError(f"no such file: {source}") from error
@@ -141,6 +142,15 @@ def _opened(source: Path) -> Iterator[zipfile.ZipFile]:
         raise BadZip(
             f"{source.name} is no whole zip: {error}", hint="Nothing was written. Make the zip anew."
         ) from error
+
+
+def _check_frame(source: Path, archive: zipfile.ZipFile) -> None:
+    size = source.stat().st_size
+    with source.open("rb") as file:
+        file.seek(max(0, size - 22 - len(archive.comment)))
+        ending = file.read()
+    first = min((one.header_offset for one in archive.infolist()), default=0)
+    check_frame(source.name, ending, archive.start_dir, first, size)
 
 
 def _entry(info: zipfile.ZipInfo) -> ZipEntry:

@@ -191,3 +191,12 @@ def test_the_script_checks_what_dot_net_does_not() -> None:
     limits = ("100000", "8589934592", "16777216", "200 *", "180", "$packed -gt $length", "holds no file")
     for limit in limits:
         assert limit in SCRIPT
+    for frame in ("one part of a zip of several", "something behind its end", "something before its first entry"):
+        assert frame in SCRIPT
+
+
+def test_the_script_follows_no_link() -> None:
+    """Neither for a digest nor for a copy: each file comes from the one walk that refuses them."""
+    assert "AllDirectories" not in SCRIPT
+    assert SCRIPT.count("Get-Files $") == 3
+    assert "ReparsePoint" in SCRIPT.split("function Get-Files")[1].split("\n}\n")[0]

@@ -17,10 +17,25 @@ function ConvertTo-Hex([byte[]]$bytes) {
     ([BitConverter]::ToString($bytes) -replace '-').ToLowerInvariant()
 }
 
+function Get-Files($folder) {
+    # A link or junction leads elsewhere, maybe into itself, and a copy would follow it: refused, as on the controller.
+    # A file that Windows deduplicated is a reparse point too, and is the file it looks like.
+    foreach ($item in (New-Object IO.DirectoryInfo $folder).GetFileSystemInfos()) {
+        $isFolder = ($item.Attributes -band [IO.FileAttributes]::Directory) -ne 0
+        if (($item.Attributes -band [IO.FileAttributes]::ReparsePoint) -ne 0) {
+            $link = $isFolder -or (Get-Item -LiteralPath $item.FullName -Force).LinkType -eq 'SymbolicLink'
+            if ($link) { throw "BadPath|'$($item.FullName)' is a link or a junction; take it out" }
+        }
+        if ($isFolder) { Get-Files $item.FullName }
+        else { $item.FullName }
+    }
+}
+
 function Get-FolderDigest($folder) {
     $sha = New-Object Security.Cryptography.SHA256CryptoServiceProvider
     $relative = @{}
-    foreach ($file in [IO.Directory]::GetFiles($folder, '*', [IO.SearchOption]::AllDirectories)) {
+    $folder = (New-Object IO.DirectoryInfo $folder).FullName
+    foreach ($file in (Get-Files $folder)) {
         $relative[$file.Substring($folder.Length + 1).Replace('\', '/')] = $file
     }
     $names = [string[]]@($relative.Keys)
@@ -82,6 +97,10 @@ function Read-Directory($source) {
         $start = [long][BitConverter]::ToUInt32($tail, $end + 16)
         if ($count -eq 65535 -or $start -eq [uint32]::MaxValue) { throw 'BadZip|it is a zip64 of more than 65534 entries or 4 GB' }
         if ($start + $length -gt $stream.Length) { throw 'BadZip|the zip is cut off' }
+        $disks = [BitConverter]::ToUInt32($tail, $end + 4)
+        if ($disks -ne 0 -or [BitConverter]::ToUInt16($tail, $end + 8) -ne $count) { throw 'BadZip|it is one part of a zip of several' }
+        if ($end + 22 + [BitConverter]::ToUInt16($tail, $end + 20) -ne $size) { throw 'BadZip|the zip has something behind its end' }
+        if ($start + $length -ne $stream.Length - $size + $end) { throw 'BadZip|the zip has something before its first entry or its end' }
         $bytes = Read-Piece $stream $start ([int]$length)
         for ($at = 0; $at -lt $length; $at += 46 + $names) {
             if ($at + 46 -gt $length -or [BitConverter]::ToUInt32($bytes, $at) -ne 0x02014b50) { throw "BadZip|the zip's directory is damaged" }
@@ -94,6 +113,7 @@ function Read-Directory($source) {
                 packed = [long][BitConverter]::ToUInt32($bytes, $at + 20)
                 size = [long][BitConverter]::ToUInt32($bytes, $at + 24)
                 kind = [BitConverter]::ToUInt16($bytes, $at + 40) -band 0xF000
+                at = [long][BitConverter]::ToUInt32($bytes, $at + 42)
             }
         }
     }
@@ -138,6 +158,7 @@ function Assert-Entries($zip, $directory, $length) {
         if ($folders.ContainsKey($key)) { throw "BadZip|the zip holds '$key' as a file and as a folder" }
     }
     if ($files.Count -eq 0) { throw 'BadZip|the zip holds no file' }
+    if (@($directory | Where-Object { $_.at -eq 0 }).Count -eq 0) { throw 'BadZip|the zip has something before its first entry' }
     if ($packed -gt $length) { throw 'BadZip|the zip has entries that overlap, as a zip bomb does' }
     Assert-Size $total $packed
 }
@@ -248,6 +269,7 @@ function Expand-Zip($source, $target) {
 
 function Copy-Folder($source, $target) {
     if (-not [IO.Directory]::Exists($source)) { throw "NoSuchObject|no folder '$source'" }
+    [void]@(Get-Files $source)
     Use-Partial $target {
         param($partial)
         foreach ($item in [IO.Directory]::GetFileSystemEntries($source)) { Copy-Item -LiteralPath $item -Destination $partial -Recurse -Force }
