@@ -91,11 +91,12 @@ class LocalFiles:
                 partial.unlink(missing_ok=True)
 
     def delete_folder(self, path: str) -> None:
-        """Gone afterwards, with all below it; links in it go, what they lead to stays."""
+        """Gone afterwards, with all below it and what a killed filling of it left; links go, not what they lead to."""
         place = _path(path)
         if place == Path(place.anchor):
             raise RefusedError(f"{place} is a whole drive", hint="Name a folder.")
         with _told("delete", place):
+            safe_extract.delete_partials(place)
             if place.is_symlink():
                 place.unlink()
             elif place.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import io
 import os
@@ -102,10 +103,14 @@ def copy_folder(source: Path, target: Path) -> FolderDigest:
 
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A folder beside ``target`` to fill; at the end it becomes ``target``, and on any error it goes."""
+    """A folder beside ``target`` to fill; at the end it becomes ``target``, and on any error it goes.
+
+    One that a killed process left for the same target goes too.
+    """
     if target.exists():
         raise RefusedError(f"{target} is there already", hint="Each release gets a folder of its own.")
-    partial = target.with_name(f".{target.name[:60]}.partial-{uuid.uuid4().hex[:8]}")
+    partial = target.with_name(f"{_partial_name(target)}{uuid.uuid4().hex[:8]}")
+    delete_partials(target)
     try:
         partial.mkdir(parents=True)
         yield partial
@@ -118,7 +123,17 @@ def new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def delete_partials(target: Path) -> None:
+    """What a filling of ``target`` that was killed left beside it goes."""
+    for left in target.parent.glob(f"{glob.escape(_partial_name(target))}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 # -- private -------------------------------------------------------------------------------------------
+
+
+def _partial_name(target: Path) -> str:
+    return f".{target.name[:60]}.partial-"
 
 
 @contextlib.contextmanager

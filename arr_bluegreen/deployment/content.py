@@ -68,6 +68,7 @@ def put_content(
     folder = _recorded(wish, files, records, now)
     placed = files.digest_folder(folder.path)
     if placed is None:
+        _sweep(files, read_owned(records), folder)
         placed = _put(wish, files, folder.path, inspected)
     if not folder.settled:
         make_settings(files, folder.path, wish.settings, tools.edit_xml)
@@ -95,6 +96,12 @@ def join(folder: str, *names: str) -> str:
     """A path in the machine's own notation: backslashes unless the folder is written with slashes alone."""
     separator = "/" if "/" in folder and "\\" not in folder else "\\"
     return separator.join([folder.rstrip("\\/") or folder, *names])
+
+
+def upload_of(folder: str) -> str:
+    """Where a package lies on its way to this release folder: beside it, so that who clears the folder knows it."""
+    at = max(folder.rfind("\\"), folder.rfind("/")) + 1
+    return f"{folder[:at]}.{folder[at:]}.upload.zip"
 
 
 def free_release_folder(base: str, release: str, taken: Callable[[str], bool]) -> str:
@@ -140,6 +147,13 @@ def _same(wish: ContentWish, owned: Owned) -> Folder | None:
     return next((one for one in owned.folders if same(one) and one.path.casefold().startswith(below)), None)
 
 
+def _sweep(files: FileControl, owned: Owned, besides: Folder) -> None:
+    """Packages of runs that were killed between upload and expanding; the farm's lock says that no other run is."""
+    for one in owned.folders:
+        if not one.settled and one.path != besides.path and one.source.casefold().endswith(".zip"):
+            files.delete_file(upload_of(one.path))
+
+
 def _put(wish: ContentWish, files: FileControl, path: str, expected: FolderDigest | None) -> FolderDigest:
     if not wish.source.casefold().endswith(".zip"):
         if wish.upload:
@@ -151,9 +165,9 @@ def _put(wish: ContentWish, files: FileControl, path: str, expected: FolderDiges
         return placed
     if not wish.upload:
         return files.expand_zip(wish.source, path)
-    package = join(wish.base, f".{wish.release}.upload.zip")
-    files.upload(wish.source, package)
+    package = upload_of(path)
     try:
+        files.upload(wish.source, package)
         placed = files.expand_zip(package, path)
     finally:
         files.delete_file(package)

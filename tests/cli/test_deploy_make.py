@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
+
 import pytest
 
+from arr_bluegreen.cli.main import run
 from arr_bluegreen.deployment.ownership import read_owned
-from tests.cli.user import User
+from arr_bluegreen.deployment.ports import PortBook
+from tests.cli.user import ON, User
 from tests.control.test_safe_extract import named
 
 HEAD = (
@@ -71,6 +76,54 @@ def test_a_making_that_was_cut_off_goes_on(user: User) -> None:
     assert cut is not None
     assert made is not None
     assert (made.address, made.http_port, made.making) == (cut.address, cut.http_port, False)
+
+
+def test_a_port_claimed_for_a_making_that_died_is_named_and_given_back(user: User) -> None:
+    """Killed between the claim and the record: status and retire say what to type, and that clears it."""
+    user.first()
+    user.file.write_text(PER_RELEASE)
+    user.dies_at("records.replace")  # the claim; the slot's own record is still to come
+    assert user.types("run", "--version", "2").code == 130
+    claim = PortBook.parse(user.scene.port_records.read("ports.json")).of("shop/shop-2")
+    assert claim is not None
+    assert read_owned(user.scene.records).of("shop-2") is None
+    user.types("unlock")
+    for verb in ("status", "retire"):
+        assert f"port {claim.port} is claimed for 'shop-2'" in user.types(verb).out, verb
+    assert run(["port", "free", "shop/shop-2", *ON]) == 0
+    assert "is claimed for" not in user.types("retire").out
+
+
+def test_a_package_whose_run_was_killed_is_cleared_away(user: User) -> None:
+    """Uploaded, and killed before it is expanded: status names the folder, the next upload or retire clears it."""
+    user.first()
+    user.file.write_text(PER_RELEASE + "[content]\nsource = 'shop-{version}.zip'\n")
+    files = user.scene.host.files
+
+    def upload_dies(version: str) -> str:
+        with zipfile.ZipFile(user.file.parent / f"shop-{version}.zip", "w") as archive:
+            archive.writestr("simulated-app.json", json.dumps({"version": version, "start_seconds": 1.0}))
+        begun = len(user.scene.machine.journal)
+
+        def killed(number: int, name: str) -> None:
+            if "files.upload" in user.scene.machine.journal[begun:number]:  # and so nothing is cleared away either
+                raise KeyboardInterrupt
+
+        user.scene.machine.before_call = killed
+        assert user.types("run", "--version", version).code == 130
+        user.scene.machine.before_call = None
+        user.types("unlock")
+        assert user.types("abort").code == 0
+        return rf"C:\apps\shop-{version}\.{version}.upload.zip"
+
+    first = upload_dies("2")
+    assert files.read_bytes(first) is not None
+    assert r"C:\apps\shop-2\2 ('shop-2', release 2, not whole)" in user.types("status").out
+    second = upload_dies("3")
+    assert (files.read_bytes(first), files.read_bytes(second) is not None) == (None, True)
+    assert user.types("retire", "--keep", "0", "--instance", "shop-3").code == 0
+    assert files.read_bytes(second) is None
+    assert not files.folder_exists(r"C:\apps\shop-3")
 
 
 def _killed_at(user: User, number: int) -> bool:

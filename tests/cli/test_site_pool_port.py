@@ -80,6 +80,8 @@ def test_a_dry_run_shows_and_writes_nothing(cli: Cli, path: Path) -> None:
         (["site", "add", "x", "--path", "C:\\", "--binding", "http/*:8004:"], 2, "no pool 'x'"),
         (["port", "next", "--range", "9-1"], 2, "9-1"),
         (["port", "next", "--range", "8001-8002"], 3, "8001-8002"),
+        (["port", "next", "--slot", ""], 2, "no slot"),
+        (["port", "next", "--slot", "a/b"], 2, "no slot"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_changes_nothing(
@@ -121,6 +123,24 @@ def test_a_port_is_the_same_for_a_slot_and_new_without_one(cli: Cli) -> None:
     assert cli("port", "next", "--dry-run").out == cli("port", "next", "--dry-run").out == "8003\n"
     assert cli("port", "next").out == "8003\n"
     assert cli("port", "next").out == "8004\n"
+
+
+def test_claims_are_listed_and_given_back(cli: Cli, path: Path) -> None:
+    assert cli("port", "next", "--slot", "blue", "--farm", "shop", "--range", "8000-8009").out == "8000\n"
+    assert cli("port", "next").out == "8003\n"
+    listed = cli("port", "list", "--json").json
+    assert [(one["port"], one["owner"], bool(one["until"]), one["used_by"]) for one in listed] == [
+        (8000, "shop/blue", False, None),
+        (8003, listed[1]["owner"], True, None),
+    ]
+    assert "shop/blue" in cli("port", "list").out
+    assert cli("port", "free", "green").code == 2
+    assert "would be free" in cli("port", "free", "blue", "--dry-run").out
+    assert "port 8000 of shop/blue is free" in cli("port", "free", "blue").out
+    assert cli("port", "free", "8003").code == 0
+    assert [(one["port"], one["owner"]) for one in cli("port", "list", "--json").json] == [(8000, None), (8003, None)]
+    assert cli("port", "next").out == "8004\n"
+    assert path.read_bytes() == CONFIG
 
 
 def test_fifty_commands_at_once_get_fifty_ports(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -220,6 +220,18 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     assert [one.name for one in tmp_path.iterdir()] == ["good.zip"]
 
 
+def test_what_a_killed_filling_left_goes_with_the_next_or_with_the_folder(tmp_path: Path) -> None:
+    """A killed process clears nothing up; other targets' partial folders stay."""
+    package = tmp_path / "good.zip"
+    package.write_bytes(named("a.txt"))
+    for name in (".2.partial-0123abcd", ".2b.partial-0123abcd"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+    expand_zip(package, tmp_path / "2")
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".2b.partial-0123abcd", "2", "good.zip"]
+    LocalFiles().delete_folder(str(tmp_path / "2b"))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["2", "good.zip"]
+
+
 def test_a_folder_with_a_link_is_not_copied(tmp_path: Path) -> None:
     """Where would it lead on the other side?"""
     (tmp_path / "source").mkdir()

@@ -51,6 +51,15 @@ function Write-Text($path, $text) {
     }
 }
 
+function Remove-Partials($target) {
+    # What a filling of this folder that was killed left beside it.
+    $parent = [IO.Path]::GetDirectoryName($target)
+    if (-not [IO.Directory]::Exists($parent)) { return }
+    foreach ($left in [IO.Directory]::GetDirectories($parent, [IO.Path]::GetFileName($target) + '.partial-*')) {
+        Remove-Item -LiteralPath $left -Recurse -Force
+    }
+}
+
 function Test-Expected($path, $expected) {
     if (-not [IO.File]::Exists($path)) { return $false }
     ($null -eq $expected) -or ((Read-Text $path) -ceq $expected)
@@ -71,6 +80,7 @@ function Invoke-Op($op) {
             return @{ names = $names }
         }
         'delete_folder' {
+            Remove-Partials $path.TrimEnd('\')
             if (-not [IO.Directory]::Exists($path)) { return @{ done = $false } }
             Remove-Item -LiteralPath $path -Recurse -Force
             return @{ done = $true }

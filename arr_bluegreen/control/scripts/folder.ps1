@@ -236,10 +236,20 @@ function Expand-Entries($zip, $directory, $folder) {
     }
 }
 
+function Remove-Partials($target) {
+    # What a filling of this folder that was killed left beside it.
+    $parent = [IO.Path]::GetDirectoryName($target)
+    if (-not [IO.Directory]::Exists($parent)) { return }
+    foreach ($left in [IO.Directory]::GetDirectories($parent, [IO.Path]::GetFileName($target) + '.partial-*')) {
+        Remove-Item -LiteralPath $left -Recurse -Force
+    }
+}
+
 function Use-Partial($target, $fill) {
     # Filled beside its place and moved there last: whole or not at all.
     if ([IO.Directory]::Exists($target) -or [IO.File]::Exists($target)) { throw "Exists|there is something at '$target' already" }
     $partial = "$target.partial-$([Guid]::NewGuid().ToString('N'))"
+    Remove-Partials $target
     [void][IO.Directory]::CreateDirectory($partial)
     try {
         & $fill $partial
