@@ -78,6 +78,11 @@ class LocalFiles:
         with _told("expand", _path(source)):
             return safe_extract.expand_zip(_path(source), _path(target), self._limits)
 
+    def check_zip(self, source: str) -> None:
+        """The zip judged and read whole, nothing written; ``BadZip`` as ``expand_zip`` raises it."""
+        with _told("read", _path(source)):
+            safe_extract.inspect_zip(_path(source), self._limits)
+
     def upload(self, source: str, target: str) -> None:
         """A file copied, whole or not at all."""
         place = _path(target)

@@ -60,6 +60,10 @@ class RemoteFiles:
         """A zip expanded to a new folder, whole or not at all; raises ``UsageError`` for one that breaks a rule."""
         return self._fill("expand", source, target)
 
+    def check_zip(self, source: str) -> None:
+        """The zip judged and read whole, nothing written; raises ``BadZip``, or ``UsageError`` when it is not there."""
+        self._hands.call("folder", {"op": "check", "source": source}, within=LONG)
+
     def upload(self, source: str, target: str) -> None:
         """A local file put there in pieces; each may be sent twice, since it says where it belongs. At most 256 MB."""
         file = Path(source)

@@ -80,16 +80,26 @@ def make_settings(
     files: FileControl, path: str, wanted: Sequence[FileSettings], edit_xml: EditXml | None = None
 ) -> None:
     """The settings made in the files of a release folder; all are worked out before the first is written."""
-    written = []
+    for place, text, after in settings_made(files, path, wanted, edit_xml):
+        if after != text:
+            files.write_text(place, after)
+
+
+def settings_made(
+    files: FileControl, path: str, wanted: Sequence[FileSettings], edit_xml: EditXml | None = None
+) -> list[tuple[str, str, str]]:
+    """Each file of the settings as (path, text, text with them), nothing written.
+
+    Raises ``UsageError`` for a file that is not there, ``DescriptionError`` for a token or element that is not in it.
+    """
+    made = []
     for one in wanted:
         place = join(path, _inside(one.file))
         text = files.read_text(place)
         if text is None:
             raise UsageError(f"there is no {one.file} in {path}", hint="Look at [content] of the description.")
-        written.append((place, text, with_settings(text, one, edit_xml)))
-    for place, text, after in written:
-        if after != text:
-            files.write_text(place, after)
+        made.append((place, text, with_settings(text, one, edit_xml)))
+    return made
 
 
 def join(folder: str, *names: str) -> str:

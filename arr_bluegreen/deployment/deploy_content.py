@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from arr_bluegreen.deployment.content import ContentTools, ContentWish, put_content
-from arr_bluegreen.deployment.description import Content, Deployment, Member, Slot
+from arr_bluegreen.deployment.description import Content, Member, Slot
 from arr_bluegreen.deployment.hands import Hands
-from arr_bluegreen.deployment.now import Controls
+from arr_bluegreen.deployment.package import source_of
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.tokens import replace_tokens
 from arr_bluegreen.errors import BadZip, RefusedError
@@ -54,14 +53,12 @@ class DeployContent:
     def _put(self, hands: Hands, member: Member) -> None:
         machine = hands.controls.machine(member.machine)
         release = hands.roles.version or hands.identity.run
-        source = self.how.source.replace("{version}", release)
-        local = Path(hands.deployment.folder) / source
-        upload = bool(source) and local.is_file()
+        source, upload = source_of(hands.deployment, release)
         wish = ContentWish(
             slot=self.slot.name,
             release=release,
             base=member.path,
-            source=str(local) if upload else source,
+            source=source,
             upload=upload,
             run=hands.identity.run,
             settings=tuple(self._settings(one, hands, member, release) for one in self.how.settings),
@@ -93,14 +90,6 @@ class DeployContent:
         tokens = tuple((token, filled(value)) for token, value in one.tokens)
         xml = tuple(replace(x, value=None if x.value is None else filled(x.value)) for x in one.xml)
         return FileSettings(one.file, tokens, xml)
-
-
-def inspect_content(deployment: Deployment, controls: Controls, version: str) -> None:
-    """A package of the controller judged before anything is done; raises ``BadZip`` or ``UsageError``."""
-    source = deployment.content.source.replace("{version}", version)
-    local = Path(deployment.folder) / source
-    if source and local.is_file() and controls.inspect_zip is not None:
-        controls.inspect_zip(str(local))
 
 
 # -- private -------------------------------------------------------------------------------------------

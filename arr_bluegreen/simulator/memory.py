@@ -284,6 +284,9 @@ class _Files:
     def expand_zip(self, source: str, target: str) -> FolderDigest:
         return self._machine.call("files.expand_zip", lambda: self._drives.expand(source, target))
 
+    def check_zip(self, source: str) -> None:
+        self._machine.call("files.check_zip", lambda: self._drives.check_zip(source))
+
     def upload(self, source: str, target: str) -> None:
         try:
             data = Path(source).read_bytes()

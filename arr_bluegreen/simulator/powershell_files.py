@@ -69,6 +69,11 @@ def _folder(machine: Machine, request: Request) -> Reply:
                 raise ScriptError(f"no folder '{source}'", "NoSuchObject")
             (drives.copy_folder if verb == "copy" else drives.expand)(source, target)
             return _folder_digest(drives, target)
+        case "check":
+            if drives.read_bytes(source := _path(request["source"])) is None:
+                raise ScriptError(f"no file '{source}'", "NoSuchObject")
+            drives.check_zip(source)
+            return {"done": True}
         case "append":
             return {"size": _append(drives, _path(request["path"]), str(request["data"]), int(request["offset"]))}
         case other:

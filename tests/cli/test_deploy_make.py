@@ -143,22 +143,27 @@ def _killed_at(user: User, number: int) -> bool:
 
 
 def test_a_bad_package_is_refused_before_anything_is_done(user: User) -> None:
-    """One of the controller: exit code 2 and not one byte on the machine. One on the machine: 7, and blue serves."""
+    """Of the controller or on the machine, bad or missing: exit code 2, nothing recorded, made or written."""
     user.first()
-    package = user.file.parent / "bad.zip"
-    package.write_bytes(named("../evil.txt"))
+    (user.file.parent / "bad.zip").write_bytes(named("../evil.txt"))
     scene = user.scene
-    user.file.write_text(PER_RELEASE + '[content]\nsource = "bad.zip"\n')
-    before = scene.host.config.data()
-    ran = user.types("run", "--version", "2")
-    assert (ran.code, "climbs out" in ran.err, scene.host.config.data() == before) == (2, True, True)
-    assert read_owned(scene.records).of("shop-2") is None
-
     scene.host.files.write_bytes(r"C:\drop\bad.zip", named("../evil.txt"))
-    user.file.write_text(PER_RELEASE + "[content]\nsource = 'C:\\drop\\bad.zip'\n")
-    ran = user.types("run", "--version", "2")
-    assert ran.code == 7, ran
-    assert scene.host.arr.in_service("shop") == ("127.0.0.2",)
-    assert not scene.host.files.folder_exists(r"C:\apps\shop-2\2")
-    assert user.types("retire", "--instance", "shop-2").code == 0
-    assert scene.host.config.data() == before
+    scene.content(r"C:\drop\tokens", "2")
+    before = scene.host.config.data(), scene.port_records.read("ports.json"), read_owned(scene.records)
+    token = '[[content.settings]]\nfile = "simulated-app.json"\ntokens = { "__SLOT__" = "{slot}" }\n'
+    for source, more, says in (
+        ("bad.zip", "", "climbs out"),
+        (r"C:\drop\bad.zip", "", "does not stay in its folder"),
+        ("missing-{version}.zip", "", "there is no"),
+        (r"C:\drop\missing.zip", "", "missing.zip"),
+        (r"C:\drop\missing", "", "there is no folder"),
+        (r"C:\drop\tokens", token, "'__SLOT__' is not in"),
+    ):
+        user.file.write_text(PER_RELEASE + f"[content]\nsource = '{source}'\n{more}")
+        for verb in ("check", "plan", "run"):
+            ran = user.types(verb, "--version", "2")
+            assert (ran.code, says in ran.err) == (2, True), (source, verb, ran)
+        after = scene.host.config.data(), scene.port_records.read("ports.json"), read_owned(scene.records)
+        assert after == before
+    user.file.write_text(PER_RELEASE + "[content]\nsource = 'C:\\drop\\{version}'\n")
+    assert "needs a version" in user.types("check").err

@@ -114,6 +114,8 @@ def test_all_refuse_it_and_nothing_is_written(tmp_path: Path, machine: Machine, 
     with pytest.raises(BadZip) as caught:
         there.files.expand_zip(r"C:\in\bad.zip", r"C:\out\2")
     assert caught.value.exit_code is ExitCode.USAGE
+    with pytest.raises(BadZip):
+        there.files.check_zip(r"C:\in\bad.zip")
     assert everything(machine.host.files) == before
 
 
@@ -138,6 +140,10 @@ def test_a_good_package_is_compared_before_and_after(tmp_path: Path, machine: Ma
     tools = ContentTools(inspect_zip=inspected)
     wish = ContentWish("green", "3", r"C:\apps\green", str(package), True, "run-2")
     placed = put_content(wish, there.files, there.records("shop"), NOW, tools)
+    machine.host.files.write_bytes(r"C:\in\good.zip", package.read_bytes())
+    there.files.check_zip(r"C:\in\good.zip")
+    with pytest.raises(UsageError, match="missing"):
+        there.files.check_zip(r"C:\in\missing.zip")
     assert there.files.digest_folder(placed.path) == inspect_zip(package)
     assert not [one for one in machine.host.files.below(r"C:\apps\green") if one.endswith(".zip")]
 

@@ -1,6 +1,6 @@
 # Folders: digest, copy, a zip expanded under the rules of a safe extract, and the pieces of an upload.
 # A digest is the sha256 of one line per file, 'relative/name NUL bytes NUL sha256-of-content LF', in ordinal order of names.
-# Request: op (digest | copy | expand | append), path | source and target | path, data (base64), offset.
+# Request: op (digest | copy | expand | check | append), path | source and target | source | path, data (base64), offset.
 param($Request)
 
 Add-Type -AssemblyName System.IO.Compression
@@ -204,7 +204,8 @@ function Expand-Entry($entry, $told, $target) {
     $size = [long]0
     $crc = [uint32]0
     $in = $entry.Open()
-    $out = New-Object IO.FileStream -ArgumentList @($target, [IO.FileMode]::CreateNew, [IO.FileAccess]::Write)
+    $out = if ($target) { New-Object IO.FileStream -ArgumentList @($target, [IO.FileMode]::CreateNew, [IO.FileAccess]::Write) }
+    else { [IO.Stream]::Null }
     try {
         # What is read counts, not what the zip's directory claims.
         while (($count = $in.Read($buffer, 0, $buffer.Length)) -gt 0) {
@@ -261,7 +262,15 @@ function Use-Partial($target, $fill) {
     Get-FolderDigest $target
 }
 
-function Expand-Zip($source, $target) {
+function Test-Entries($zip, $directory) {
+    # Every byte read, as expanding would, and none written.
+    for ($index = 0; $index -lt $directory.Count; $index++) {
+        if ($zip.Entries[$index].FullName -notmatch '[/\\]$') { Expand-Entry $zip.Entries[$index] $directory[$index] $null }
+    }
+    @{ done = $true }
+}
+
+function Use-Zip($source, $use) {
     if (-not [IO.File]::Exists($source)) { throw "NoSuchObject|no file '$source'" }
     $length = (New-Object IO.FileInfo $source).Length
     $directory = @(Read-Directory $source)
@@ -270,11 +279,18 @@ function Expand-Zip($source, $target) {
         $zip = [IO.Compression.ZipFile]::OpenRead($source)
         try {
             Assert-Entries $zip $directory $length
-            Use-Partial $target { param($partial) Expand-Entries $zip $directory $partial }
+            & $use $zip $directory
         }
         finally { $zip.Dispose() }
     }
     catch [IO.InvalidDataException] { throw "BadZip|the zip is damaged: $($_.Exception.GetBaseException().Message)" }
+}
+
+function Expand-Zip($source, $target) {
+    Use-Zip $source {
+        param($zip, $directory)
+        Use-Partial $target { param($partial) Expand-Entries $zip $directory $partial }
+    }
 }
 
 function Copy-Folder($source, $target) {
@@ -307,6 +323,7 @@ switch ($Request.op) {
     }
     'copy' { Copy-Folder (Expand-Path $Request.source) (Expand-Path $Request.target) }
     'expand' { Expand-Zip (Expand-Path $Request.source) (Expand-Path $Request.target) }
+    'check' { Use-Zip (Expand-Path $Request.source) { param($zip, $directory) Test-Entries $zip $directory } }
     'append' { Add-Piece (Expand-Path $Request.path) $Request.data ([long]$Request.offset) }
     default { throw "NoSuchObject|no folder operation '$($Request.op)'" }
 }
