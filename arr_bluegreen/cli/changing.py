@@ -111,4 +111,4 @@ def _told(result: dict[str, Any], dry_run: bool) -> list[str]:
         return ["nothing to do"]
     if result["diff"]:
         return str(result["diff"]).splitlines()
-    return [f"would change {one}" if dry_run else one for one in result["changes"]]
+    return [f"would change: {one}" if dry_run else one for one in result["changes"]]
