@@ -20,6 +20,7 @@ from arr_bluegreen.deployment.description_read import read_description
 from arr_bluegreen.deployment.find_run import find_run
 from arr_bluegreen.deployment.now import Now, stores
 from arr_bluegreen.deployment.ownership import read_owned
+from arr_bluegreen.deployment.placeholders import doubtful_settings
 from arr_bluegreen.deployment.slots import describe
 from arr_bluegreen.errors import ExitCode, NoSuchObject, UsageError
 from arr_bluegreen.webfarm import certainly_receives
@@ -28,6 +29,8 @@ from arr_bluegreen.webfarm import certainly_receives
 def check(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """All that a run would refuse, refused now; else what it would do in a line."""
     with world(arguments, out) as there:
+        for text in doubtful_settings(there.deployment):
+            out.say(f"note: {text}")
         if (lines := preview(arguments, there)) is not None:
             out.result({"make": lines}, lines)
             return ExitCode.DONE

@@ -25,6 +25,7 @@ from arr_bluegreen.deployment.description import (
     Switch,
     WarmUp,
 )
+from arr_bluegreen.deployment.placeholders import check_placeholders
 from arr_bluegreen.deployment.toml_table import Table, nearest, parse_duration
 from arr_bluegreen.errors import DescriptionError
 from arr_bluegreen.webfarm.setting import FileSettings, XmlSetting
@@ -297,6 +298,7 @@ def _approval(table: Table) -> Approval:
 
 
 def _check(found: Deployment) -> None:
+    check_placeholders(found)
     slots = found.slots.slots
     if found.slots.naming == "pair" and len(slots) != 2:
         raise DescriptionError(f"a pair needs two [[slots.slot]], there are {len(slots)}", where="slots.slot")
