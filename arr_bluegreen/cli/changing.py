@@ -146,4 +146,6 @@ def _result(
 def _told(result: dict[str, Any], dry_run: bool) -> list[str]:
     if not result["changed"]:
         return ["nothing to do"]
-    return [f"would change {one}" if dry_run else one for one in result["changes"]]
+    if result["diff"]:
+        return str(result["diff"]).splitlines()
+    return [f"would change: {one}" if dry_run else one for one in result["changes"]]

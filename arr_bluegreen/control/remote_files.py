@@ -60,6 +60,10 @@ class RemoteFiles:
         """A zip expanded to a new folder, whole or not at all; raises ``UsageError`` for one that breaks a rule."""
         return self._fill("expand", source, target)
 
+    def check_zip(self, source: str) -> None:
+        """The zip judged and read whole, nothing written; raises ``BadZip``, or ``UsageError`` when it is not there."""
+        self._hands.call("folder", {"op": "check", "source": source}, within=LONG)
+
     def upload(self, source: str, target: str) -> None:
         """A local file put there in pieces; each may be sent twice, since it says where it belongs. At most 256 MB."""
         file = Path(source)
@@ -87,8 +91,8 @@ class RemoteFiles:
         return hosts_file.entries(str(self._hands.call("hosts_file", {"op": "read"})["text"]), owner)
 
     def set_hosts_entries(self, owner: str, entries: Sequence[tuple[str, str]]) -> bool:
-        """The owner's lines become exactly these; True when the file was written."""
-        hosts_file.check(owner, entries)
+        """The owner's lines become exactly these; True when the file was written. Raises ``UsageError`` as locally."""
+        hosts_file.check_entries(owner, entries)
         request: dict[str, Any] = {"op": "set", "owner": owner, "lines": [list(one) for one in entries]}
         if not entries:
             request = {"op": "remove", "owner": owner}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from arr_bluegreen.control.interface import Machine
 from arr_bluegreen.deployment.commits import Commits
 from arr_bluegreen.deployment.content import ContentTools, ContentWish, join, put_content
 from arr_bluegreen.deployment.description import Content, Deployment, Member, Slot
 from arr_bluegreen.deployment.hands import Hands
-from arr_bluegreen.deployment.now import Controls
+from arr_bluegreen.deployment.package import source_of
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.tokens import replace_tokens
 from arr_bluegreen.deployment.writes import WriteSafety, refuse_writes
@@ -91,14 +90,12 @@ class DeployContent:
     def _put(self, hands: Hands, member: Member) -> str:
         machine = hands.controls.machine(member.machine)
         release = hands.roles.version or hands.identity.run
-        source = self.how.source.replace("{version}", release)
-        local = Path(hands.deployment.folder) / source
-        upload = bool(source) and local.is_file()
+        source, upload = source_of(hands.deployment, release)
         wish = ContentWish(
             slot=self.slot.name,
             release=release,
             base=member.path,
-            source=str(local) if upload else source,
+            source=source,
             upload=upload,
             run=hands.identity.run,
             settings=tuple(self._settings(one, hands, member, release) for one in self.how.settings),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from arr_bluegreen.deployment.description import Deployment
+from arr_bluegreen.deployment.placeholders import check_placeholders
 from arr_bluegreen.errors import DescriptionError
 
 
 def check(found: Deployment) -> None:
     """Raises ``DescriptionError`` for what contradicts itself."""
+    check_placeholders(found)
     slots = found.slots.slots
     if found.slots.naming == "pair" and len(slots) != 2:
         raise DescriptionError(f"a pair needs two [[slots.slot]], there are {len(slots)}", where="slots.slot")

@@ -288,6 +288,9 @@ class _Files:
     def expand_zip(self, source: str, target: str) -> FolderDigest:
         return self._machine.call("files.expand_zip", lambda: self._drives.expand(source, target))
 
+    def check_zip(self, source: str) -> None:
+        self._machine.call("files.check_zip", lambda: self._drives.check_zip(source))
+
     def upload(self, source: str, target: str) -> None:
         try:
             data = Path(source).read_bytes()
@@ -299,17 +302,20 @@ class _Files:
         self._machine.call("files.delete_folder", lambda: self._drives.delete_folder(path))
 
     def hosts_entries(self, owner: str | None = None) -> tuple[tuple[str, str], ...]:
-        return self._machine.call("files.hosts_entries", lambda: hosts_entries(self._drives.read_text(HOSTS), owner))
+        return self._machine.call("files.hosts_entries", lambda: hosts_entries(self._hosts(), owner))
 
     def set_hosts_entries(self, owner: str, entries: Sequence[tuple[str, str]]) -> bool:
         def act() -> bool:
-            before = self._drives.read_text(HOSTS) or ""
+            before = self._hosts()
             after = with_hosts_entries(before, owner, entries)
             if after != before:
-                self._drives.write_text(HOSTS, after)
+                self._drives.write_bytes(HOSTS, after.encode("latin-1"))
             return after != before
 
         return self._machine.call("files.set_hosts_entries", act)
+
+    def _hosts(self) -> str:
+        return (self._drives.read_bytes(HOSTS) or b"").decode("latin-1")
 
 
 class _Probe:

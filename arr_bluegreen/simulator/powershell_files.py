@@ -89,6 +89,11 @@ def _folder(machine: Machine, request: Request) -> Reply:
                 raise ScriptError(f"no folder '{source}'", "NoSuchObject")
             (drives.copy_folder if verb == "copy" else drives.expand)(source, target)
             return _folder_digest(drives, target)
+        case "check":
+            if drives.read_bytes(source := _path(request["source"])) is None:
+                raise ScriptError(f"no file '{source}'", "NoSuchObject")
+            drives.check_zip(source)
+            return {"done": True}
         case "append":
             return {"size": _append(drives, _path(request["path"]), str(request["data"]), int(request["offset"]))}
         case other:
@@ -129,8 +134,16 @@ def _hosts_file(machine: Machine, request: Request) -> Reply:
         stamp = machine.clock.now().strftime("%Y%m%d-%H%M%S-%f")
         if data is not None:
             drives.write_bytes(f"{HOSTS}.arr-bluegreen-{stamp}.bak", data)
-        drives.write_bytes(HOSTS, after.encode("latin-1", "replace"))
+        drives.write_bytes(HOSTS, after.encode("latin-1"))
+        _keep_newest_backups(drives)
     return {"changed": after != before}
+
+
+def _keep_newest_backups(drives: Drives) -> None:
+    folder, _, name = HOSTS.rpartition("\\")
+    ours = sorted(one for one in drives.names(folder) if one.startswith(f"{name}.arr-bluegreen-") and one.endswith(".bak"))
+    for one in ours[:-5]:
+        drives.delete(f"{folder}\\{one}")
 
 
 def _owned_lines(text: str, owner: str, lines: list[list[str]]) -> str:

@@ -121,3 +121,12 @@ function Get-ModuleVersion {
     if (-not (Test-Path -LiteralPath $dll)) { return $null }
     [Diagnostics.FileVersionInfo]::GetVersionInfo($dll).FileVersion
 }
+
+function Remove-Partials($target) {
+    # What a filling of this folder that was killed left beside it.
+    $parent = [IO.Path]::GetDirectoryName($target)
+    if (-not [IO.Directory]::Exists($parent)) { return }
+    foreach ($left in [IO.Directory]::GetDirectories($parent, [IO.Path]::GetFileName($target) + '.partial-*')) {
+        Remove-Item -LiteralPath $left -Recurse -Force
+    }
+}

@@ -76,6 +76,7 @@ function Invoke-Op($op) {
             return @{ names = $names }
         }
         'delete_folder' {
+            Remove-Partials $path.TrimEnd('\')
             if (-not [IO.Directory]::Exists($path)) { return @{ done = $false } }
             Remove-Item -LiteralPath $path -Recurse -Force
             return @{ done = $true }

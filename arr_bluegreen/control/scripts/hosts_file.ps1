@@ -25,6 +25,9 @@ function Write-Hosts($text) {
     if ([IO.File]::Exists($path)) { [IO.File]::Copy($path, ($path + '.arr-bluegreen-' + $stamp + '.bak')) }
     # Written in place: the file's ACL and its watchers stay.
     [IO.File]::WriteAllBytes($path, $latin.GetBytes($text))
+    # Of our own backups the newest five stay.
+    $backups = @([IO.Directory]::GetFiles([IO.Path]::GetDirectoryName($path), 'hosts.arr-bluegreen-*.bak') | Sort-Object)
+    for ($at = 0; $at -lt $backups.Count - 5; $at++) { [IO.File]::Delete($backups[$at]) }
 }
 
 $before = ''
