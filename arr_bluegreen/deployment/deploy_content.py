@@ -10,6 +10,7 @@ from arr_bluegreen.deployment.commits import Commits
 from arr_bluegreen.deployment.content import ContentTools, ContentWish, join, put_content
 from arr_bluegreen.deployment.description import Content, Deployment, Member, Slot
 from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.deployment.package import source_of
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.tokens import replace_tokens
@@ -139,14 +140,6 @@ def refuse_pointing(
                 refuse_writes(deployment, safety, accept_gap, POINTS)
             held += [] if written else [one.name]
     return tuple(held)
-
-
-def inspect_content(deployment: Deployment, controls: Controls, version: str) -> None:
-    """A package of the controller judged before anything is done; raises ``BadZip`` or ``UsageError``."""
-    source = deployment.content.source.replace("{version}", version)
-    local = Path(deployment.folder) / source
-    if source and local.is_file() and controls.inspect_zip is not None:
-        controls.inspect_zip(str(local))
 
 
 # -- private -------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import ntpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
@@ -141,7 +142,7 @@ def _hosts_file(machine: Machine, request: Request) -> Reply:
 
 def _keep_newest_backups(drives: Drives) -> None:
     folder, _, name = HOSTS.rpartition("\\")
-    ours = sorted(one for one in drives.names(folder) if one.startswith(f"{name}.arr-bluegreen-") and one.endswith(".bak"))
+    ours = sorted(one for one in drives.names(folder) if fnmatch(one, f"{name}.arr-bluegreen-*.bak"))
     for one in ours[:-5]:
         drives.delete(f"{folder}\\{one}")
 
