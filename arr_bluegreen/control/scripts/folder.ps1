@@ -206,8 +206,8 @@ function Expand-Entry($entry, $told, $target) {
     $size = [long]0
     $crc = [uint32]0
     $in = $entry.Open()
-    $out = if ($target) { New-Object IO.FileStream -ArgumentList @($target, [IO.FileMode]::CreateNew, [IO.FileAccess]::Write) }
-    else { [IO.Stream]::Null }
+    $out = [IO.Stream]::Null
+    if ($target) { $out = New-Object IO.FileStream -ArgumentList @($target, [IO.FileMode]::CreateNew, [IO.FileAccess]::Write) }
     try {
         # What is read counts, not what the zip's directory claims.
         while (($count = $in.Read($buffer, 0, $buffer.Length)) -gt 0) {
