@@ -58,7 +58,12 @@ def _answer(argv: list[str], out: Output) -> ExitCode:
         print(_overview())
         return ExitCode.DONE if argv else ExitCode.USAGE
     try:
-        return _dispatch(argv, out)
+        if argv[0] == "simulator":  # it hears signals on its own loop
+            return _dispatch(argv, out)
+        from arr_bluegreen.cli.interrupts import termination_is_an_interrupt
+
+        with termination_is_an_interrupt():
+            return _dispatch(argv, out)
     except SystemExit as left:  # argparse's --help leaves this way
         return ExitCode(int(left.code or 0))
 
