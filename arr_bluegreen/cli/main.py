@@ -23,7 +23,7 @@ NOUNS = {
     "rule": "URL Rewrite rules: list, show, add, remove, move, route",
     "site": "sites: list, show, add, remove, start, stop",
     "pool": "application pools: list, show, add, remove, start, stop, recycle",
-    "port": "free ports: next",
+    "port": "free ports for slots: next, list, free",
     "deploy": "the sequence: init, check, plan, run, resume, switch-back, abort, status, history, ...",
     "simulator": "a Windows host with IIS and ARR, played here: run, show, fault",
 }
