@@ -1,13 +1,14 @@
 """Several ARR machines as one: reads side by side, writes behind a barrier, failures told per machine."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from arr_bluegreen.control.nodes import FarmNodes, PartlyDoneError, combined, side_by_side
-from arr_bluegreen.errors import ArrBlueGreenError, UnreachableError
+from arr_bluegreen.control.nodes import FarmNodes, combined, side_by_side
+from arr_bluegreen.errors import ArrBlueGreenError, PartlyDoneError, UnreachableError
 from arr_bluegreen.webfarm import (
     FarmStatus,
     HealthTest,
@@ -25,9 +26,9 @@ FARM = WebFarm("shop", servers=(Server("a"), Server("b")))
 
 
 class Node:
-    """One machine's farm; fails on demand."""
+    """One machine, and its farm; fails on demand."""
 
-    farm = "shop"
+    far = True
 
     def __init__(self, name: str, state: ServerState = ServerState.ACTIVE, requests: int | None = 1) -> None:
         self.name, self.state, self.requests = name, state, requests
@@ -35,6 +36,9 @@ class Node:
         self.unwritable: ArrBlueGreenError | None = None
         self.told: list[Mapping[str, object]] = []
         self.test = HealthTest(TestResult.SUCCESS, 200)
+
+    def farm(self, name: str, front: Sequence[str] = ()) -> Any:
+        return self
 
     def status(self) -> FarmStatus:
         if self.unreadable:
@@ -61,7 +65,8 @@ class Node:
 
 def three() -> tuple[FarmNodes, dict[str, Node]]:
     nodes = {name: Node(name) for name in ("WEB01", "WEB02", "WEB03")}
-    return FarmNodes(nodes), nodes
+    machines: Any = list(nodes.values())  # as much of a machine as is asked for
+    return FarmNodes(machines, "shop"), nodes
 
 
 STOP = {"a": NewState.GRACEFUL_STOP}
