@@ -16,6 +16,7 @@ from arr_bluegreen.cli.referring import rules_to
 from arr_bluegreen.cli.servers_seen import columns, rows, seen_servers
 from arr_bluegreen.cli.target import has_run_time, machines, need_run_time
 from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.control.nodes import each
 from arr_bluegreen.errors import ExitCode, NoSuchObject, RefusedError, UsageError
 from arr_bluegreen.webfarm.farm import HealthCheck, Server, WebFarm
 
@@ -69,8 +70,7 @@ def _reconciling(verbs: Any) -> None:
 def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     listed: list[dict[str, Any]] = []
     with machines(arguments, out) as found:
-        for machine in found:
-            configuration = machine.config.read()
+        for machine, configuration in zip(found, each(found, lambda one: one.config.read()), strict=True):
             listed += [_summary(machine, configuration, one) for one in configuration.farms]
         names = ["machine", "farm", "enabled", "servers", "online", "health test", "rules"]
         keys = ["machine", "farm", "enabled", "servers", "online", "health_url", "rules"]

@@ -13,6 +13,7 @@ from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.serving import add_force, pool_of, pool_sites, refuse_serving
 from arr_bluegreen.cli.target import has_run_time, machines
 from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.control.nodes import each
 from arr_bluegreen.deployment.instance import slot_pool
 from arr_bluegreen.deployment.names import check_pool_name
 from arr_bluegreen.errors import ExitCode, RefusedError, UsageError
@@ -77,7 +78,7 @@ def seen_pools(machine: Machine, names: Sequence[str] = ()) -> list[dict[str, An
 
 def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
-        seen = [one for machine in found for one in seen_pools(machine)]
+        seen = [one for some in each(found, seen_pools) for one in some]
         several = len(found) > 1
     columns = [
         *(["machine"] if several else []),

@@ -14,6 +14,7 @@ from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.referring import target_host
 from arr_bluegreen.cli.target import machines
 from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.control.nodes import each
 from arr_bluegreen.errors import ExitCode, NoSuchObject, RefusedError, UsageError
 from arr_bluegreen.webfarm.change import AddRule, ConfigChange, MoveRule, RemoveRule
 from arr_bluegreen.webfarm.rule import Action, Condition, Match, Position, Rule, Where
@@ -93,8 +94,8 @@ def _rule(configuration: Configuration, name: str, location: str) -> Rule:
 def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     listed = []
     with machines(arguments, out) as found:
-        for machine in found:
-            for group in machine.config.read().rule_lists:
+        for machine, configuration in zip(found, each(found, lambda one: one.config.read()), strict=True):
+            for group in configuration.rule_lists:
                 listed += [_record(machine, group.location, at, rule) for at, rule in enumerate(group.rules, 1)]
     keys = ["location", "position", "name", "enabled", "stop_processing", "matches", "to"]
     heads = ["location", "#", "name", "enabled", "stops", "matches", "to"]

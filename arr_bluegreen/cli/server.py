@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from arr_bluegreen.cli.changing import carry_out
 from arr_bluegreen.cli.floor import add_floor, keep_floor, server_of
@@ -13,6 +14,7 @@ from arr_bluegreen.cli.server_state import add_state_verbs
 from arr_bluegreen.cli.servers_seen import columns, rows, seen_servers
 from arr_bluegreen.cli.target import has_run_time, machines
 from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.control.nodes import each
 from arr_bluegreen.errors import ExitCode, UsageError
 from arr_bluegreen.webfarm.change import AddServer, ConfigChange, RemoveServer, SetServer, settings
 from arr_bluegreen.webfarm.farm import Server
@@ -63,7 +65,7 @@ def _several(verbs: object, name: str, text: str, run: Run) -> Parser:
 
 def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
-        seen = [one for machine in found for one in seen_servers(machine, arguments.farm)]
+        seen = [one for some in each(found, lambda one: seen_servers(one, arguments.farm)) for one in some]
         shape = {"run_time": any(has_run_time(machine) for machine in found), "several": len(found) > 1}
         out.table(seen, columns(**shape), rows(seen, **shape))
         if not seen:
@@ -73,13 +75,15 @@ def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
 
 def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
-        shown = []
-        for machine in found:
-            name = server_of(machine.config.read().farm(arguments.farm), arguments.address).address
-            shown += [one for one in seen_servers(machine, arguments.farm) if one["address"] == name]
+        shown = [one for some in each(found, lambda one: _shown(arguments, one)) for one in some]
     lines = [f"{key:32} {_said(value)}".rstrip() for one in shown for key, value in one.items() if value is not None]
     out.result(shown[0] if len(shown) == 1 else shown, lines)
     return ExitCode.DONE
+
+
+def _shown(arguments: argparse.Namespace, machine: Machine) -> list[dict[str, Any]]:
+    name = server_of(machine.config.read().farm(arguments.farm), arguments.address).address
+    return [one for one in seen_servers(machine, arguments.farm) if one["address"] == name]
 
 
 def _add(arguments: argparse.Namespace, out: Output) -> ExitCode:

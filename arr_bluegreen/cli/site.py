@@ -13,6 +13,7 @@ from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.serving import add_force, pool_of, refuse_serving, site_of
 from arr_bluegreen.cli.target import has_run_time, machines
 from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.control.nodes import each
 from arr_bluegreen.deployment.instance import free_site_id
 from arr_bluegreen.deployment.names import check_site_name
 from arr_bluegreen.deployment.ownership import Owned
@@ -79,7 +80,7 @@ def seen_sites(machine: Machine) -> list[dict[str, Any]]:
 
 def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
-        seen = [one for machine in found for one in seen_sites(machine)]
+        seen = [one for some in each(found, seen_sites) for one in some]
         several = len(found) > 1
     columns = [*(["machine"] if several else []), "name", "id", "state", "auto start", "pool", "bindings", "path"]
     rows = [

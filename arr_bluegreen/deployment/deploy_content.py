@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from arr_bluegreen.control.shared_config import commit_on
 from arr_bluegreen.deployment.content import ContentTools, ContentWish, put_content
 from arr_bluegreen.deployment.description import Content, Deployment, Member, Slot
 from arr_bluegreen.deployment.hands import Hands
@@ -76,7 +77,7 @@ class DeployContent:
         site = next((one for one in machine.config.read().sites if one.name.casefold() == member.site.casefold()), None)
         if site is not None and site.physical_path.casefold() != placed.path.casefold():
             change = SetVirtualDirectory(site.name, "/", "/", settings({"physical_path": placed.path}))
-            machine.config.apply((change,))
+            commit_on(machine, hands.controls.arr, (change,), hands.controls.clock, hands.deployment.seen_within)
 
     def _settings(self, one: FileSettings, hands: Hands, member: Member, release: str) -> FileSettings:
         values = {
