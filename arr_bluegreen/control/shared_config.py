@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from arr_bluegreen.control.interface import Clock, Commit, Machine
 from arr_bluegreen.control.nodes import M, each, in_order
 from arr_bluegreen.errors import UnfinishedError, UnreachableError
-from arr_bluegreen.webfarm.change import ConfigChange
+
+if TYPE_CHECKING:
+    from arr_bluegreen.webfarm.change import ConfigChange
 
 SEEN_WITHIN = timedelta(seconds=60)
 """How long every machine gets to see a change; with UNC polling IIS takes up to its pollingPeriod, 3 minutes."""

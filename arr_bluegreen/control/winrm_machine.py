@@ -29,6 +29,8 @@ class ScriptedMachine:
 
     far = False
     """Whether it is over a network, so that asking several at the same time is worth it (``nodes.each``)."""
+    sure = frozenset(Capability) - {Capability.REQUEST_MONITOR}
+    """The capabilities that it has whatever it answers: who needs one of these need not ask."""
 
     def __init__(self, hands: Hands) -> None:
         self.hands = hands
@@ -45,8 +47,7 @@ class ScriptedMachine:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """Everything; requests in flight per pool only where Request Monitor is installed (asked once)."""
-        asked = bool(self._told.get("request_monitor"))
-        return frozenset(one for one in Capability if one is not Capability.REQUEST_MONITOR or asked)
+        return self.sure | ({Capability.REQUEST_MONITOR} if self._told.get("request_monitor") else set())
 
     def farm(self, name: str, front: Sequence[str] = ()) -> RemoteFarm:
         """The run time of a farm."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from arr_bluegreen.control.nodes import FarmNodes, combined, side_by_side
+from arr_bluegreen.control.nodes import FarmNodes, close_all, combined, each, side_by_side
 from arr_bluegreen.errors import ArrBlueGreenError, PartlyDoneError, UnreachableError
 from arr_bluegreen.webfarm import (
     FarmStatus,
@@ -159,3 +159,46 @@ def test_each_machine_has_its_own_error() -> None:
     with pytest.raises(UnreachableError, match="1 is not there") as caught:
         answers.all()
     assert "2 machines failed: 1, 3" in caught.value.hint
+
+
+def test_machines_in_memory_are_asked_in_turn_and_the_first_error_ends_it() -> None:
+    """They live on one clock; only machines over a network are worth a thread each."""
+    _, nodes = three()
+    asked: list[str] = []
+
+    def ask(one: Any) -> str:
+        asked.append(f"{one.name} in {threading.current_thread().name}")
+        if one.name == "WEB02":
+            raise UnreachableError("gone")
+        return str(one.name)
+
+    machines: Any = list(nodes.values())
+    here = threading.current_thread().name
+    nodes["WEB03"].far = False
+    with pytest.raises(UnreachableError):
+        each(machines, ask)
+    assert asked == [f"WEB01 in {here}", f"WEB02 in {here}"]
+    assert each(machines[:1], ask) == ("WEB01",)
+    nodes["WEB03"].far = True
+    with pytest.raises(UnreachableError):
+        each(machines, ask)
+    assert len(asked) == 6, "the third was asked too"
+    assert sum(here in one for one in asked) == 3
+
+
+def test_all_are_closed_also_when_one_cannot_be() -> None:
+    """The shells of the others would stay."""
+    _, nodes = three()
+    closed: list[str] = []
+
+    def close(name: str) -> None:
+        closed.append(name)
+        if name == "WEB01":
+            raise UnreachableError("gone")
+
+    for name, one in nodes.items():
+        one.close = lambda name=name: close(name)  # type: ignore[attr-defined]  # only here
+    machines: Any = list(nodes.values())
+    with pytest.raises(UnreachableError):
+        close_all(machines)
+    assert sorted(closed) == ["WEB01", "WEB02", "WEB03"]
