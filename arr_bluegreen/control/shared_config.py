@@ -44,8 +44,10 @@ def commit_on_all(
     clock: Clock,
     within: timedelta = SEEN_WITHIN,
     done: Callable[[M, Commit], None] = lambda machine, commit: None,
+    beat: Callable[[], None] = lambda: None,
 ) -> None:
     """One commit per configuration, in order, each seen by all that share it before the next; ``done`` hears of each.
+    ``beat`` is called while it waits.
 
     Raises ``UnfinishedError`` when a machine does not see it ``within``, ``PartlyDoneError`` when some are done.
     """
@@ -54,7 +56,7 @@ def commit_on_all(
         wanted = tuple(changes(group[0]))
         if wanted:
             done(group[0], group[0].config.apply(wanted))
-            wait_seen(group, clock, within)
+            wait_seen(group, clock, within, beat)
 
     groups = {", ".join(one.name for one in group): group for group in sharing(machines)}
     in_order("commit", groups, write)
@@ -74,7 +76,9 @@ def commit_on(
     return commit
 
 
-def wait_seen(group: Sequence[Machine], clock: Clock, within: timedelta = SEEN_WITHIN) -> None:
+def wait_seen(
+    group: Sequence[Machine], clock: Clock, within: timedelta = SEEN_WITHIN, beat: Callable[[], None] = lambda: None
+) -> None:
     """Until every machine reads what the first reads: the digests are equal.
 
     The first is read again each time, as somebody else may write meanwhile. Raises ``UnfinishedError`` naming those
@@ -97,6 +101,7 @@ def wait_seen(group: Sequence[Machine], clock: Clock, within: timedelta = SEEN_W
                 hint="Run it again to wait on; look there at the access to that folder"
                 + (" and at enableUncPolling." if where.startswith("\\\\") else ", which is no share by its name."),
             )
+        beat()
         clock.sleep(POLL_SECONDS)
 
 

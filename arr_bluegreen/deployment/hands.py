@@ -149,7 +149,8 @@ class Hands:
         self.note("unproven", True)
         self.forget()
         undo = self._switched if switches and len(self.controls.arr) > 1 else Switched()
-        commit_on_all(self.controls.arr, changes, self.controls.clock, self.deployment.seen_within, undo.wrote)
+        within = self.deployment.seen_within
+        commit_on_all(self.controls.arr, changes, self.controls.clock, within, undo.wrote, self._beat)
         self._switched.wrote_all()
         self.look()
         if keep_up:
