@@ -7,6 +7,7 @@ into these once, at the adapter's edge, with ``raise ... from``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -169,6 +170,32 @@ class UnfinishedError(ArrBlueGreenError):
     """A step failed midway; resume, switch-back or abort."""
 
     exit_code = ExitCode.UNFINISHED
+
+
+class PartlyDoneError(ArrBlueGreenError):
+    """Some machines did it, one did not: ``done`` and ``not_done`` name them, ``unknown`` those that may have.
+
+    ``cause`` is the first failure. Nothing was undone: whoever asked for it decides that.
+    """
+
+    exit_code = ExitCode.UNFINISHED
+
+    def __init__(
+        self,
+        act: str,
+        done: Sequence[str],
+        not_done: Sequence[str],
+        unknown: Sequence[str],
+        cause: ArrBlueGreenError,
+        *,
+        hint: str | None = None,
+    ) -> None:
+        told = [f"done on {', '.join(done) or 'none'}"]
+        told += [f"not on {', '.join(not_done)}"] if not_done else []
+        told += [f"unknown on {', '.join(unknown)}"] if unknown else []
+        again = "Then run it again: what is done stays done."
+        super().__init__(f"{act}: {'; '.join(told)}: {cause}", hint=hint or f"{cause.hint} {again}".strip())
+        self.done, self.not_done, self.unknown, self.cause = tuple(done), tuple(not_done), tuple(unknown), cause
 
 
 class WaitRanOutError(ArrBlueGreenError):

@@ -29,12 +29,14 @@ MODULES = package_modules()
 SCRIPTS = script_modules()
 
 GROUND = {"errors", "webfarm"}
+OVER_MANY = {"control.nodes", "control.shared_config"}
+"""What makes of several machines one: no adapter, it knows the Protocols only, and so the sequence may know it."""
 MAY_IMPORT = {
     "errors": set[str](),
     "webfarm": {"errors"},
     "apphost": GROUND,
     "control": GROUND | {"apphost"},
-    "deployment": GROUND | {"control.interface"},
+    "deployment": GROUND | {"control.interface", *OVER_MANY},
     "simulator": GROUND | {"control.interface"},
 }
 """A room may import itself and these. What is not listed (cli, octopus, report, pytest_plugin, the top) is a roof."""
@@ -89,16 +91,17 @@ def against_direction(modules: list[Module]) -> Iterator[str]:
     """Imports that point up, or through a wall."""
     for module in modules:
         allowed = MAY_IMPORT.get(module.room)
-        if module.name == f"{PACKAGE}.control.interface":
-            allowed = GROUND
+        narrow = module.name.removeprefix(f"{PACKAGE}.") in {"control.interface", *OVER_MANY}
+        if narrow:
+            allowed = GROUND | ({"control.interface", *OVER_MANY} if "interface" not in module.name else set())
         if allowed is None:
             continue
         for name, line in module.imports():
             if not name.startswith(f"{PACKAGE}."):
                 continue
             target = name.removeprefix(f"{PACKAGE}.")
-            own = target.split(".")[0] == module.room and not module.name.endswith("control.interface")
-            if target == "control" and module.room != "control":
+            own = target.split(".")[0] == module.room and not narrow
+            if target == "control" and (narrow or module.room != "control"):
                 continue  # the room in ``from arr_bluegreen.control import interface``; that name is judged too
             if not own and not any(target == one or target.startswith(f"{one}.") for one in allowed):
                 yield f"{module.place}:{line} imports {target}"

@@ -85,12 +85,13 @@ _NESTED: dict[type[Any], dict[str, type[Any]]] = {}
 def _shape(word: type[Any]) -> _Shape:
     if word in _SHAPES:
         return _SHAPES[word]
-    shape = _SHAPES[word] = _Shape({}, {})
+    shape = _Shape({}, {})
     for attribute in attributes(word):
         here = shape
         for tag in attribute.path:
             here = here.children.setdefault(tag, _Shape({}, {}))
         here.attributes[attribute.name] = attribute
+    _SHAPES[word] = shape  # only now: machines are read side by side, and another thread would take a half one
     return shape
 
 

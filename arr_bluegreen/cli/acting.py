@@ -8,6 +8,7 @@ from collections.abc import Callable
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.target import machines, need_run_time
 from arr_bluegreen.control.interface import Machine
+from arr_bluegreen.control.nodes import in_order
 from arr_bluegreen.errors import ExitCode
 
 Act = Callable[[Machine, bool], str]
@@ -22,7 +23,8 @@ def act_on_each(arguments: argparse.Namespace, out: Output, act: Act) -> ExitCod
     with machines(arguments, out) as found:
         for machine in found:
             need_run_time(machine, "that")
-        done = [{"machine": machine.name, "act": act(machine, arguments.dry_run)} for machine in found]
+        acts = in_order("that", {one.name: one for one in found}, lambda one: act(one, arguments.dry_run))
+    done = [{"machine": name, "act": told} for name, told in acts.items()]
     prefix = "would " if arguments.dry_run else ""
     several = len(done) > 1
     lines = [(f"{one['machine']}: " if several else "") + prefix + one["act"] for one in done]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.target import machines
-from arr_bluegreen.control.interface import Configuration, Machine
-from arr_bluegreen.errors import ExitCode, NoSuchObject
+from arr_bluegreen.control.clock import SystemClock
+from arr_bluegreen.control.interface import Commit, Configuration, Machine
+from arr_bluegreen.control.nodes import each
+from arr_bluegreen.control.shared_config import commit_on_all, sharing
+from arr_bluegreen.errors import ArrBlueGreenError, ExitCode, NoSuchObject, PartlyDoneError
 
 if TYPE_CHECKING:
     from arr_bluegreen.cli.judging import Judge
@@ -27,27 +31,29 @@ After = Callable[[Machine], Sequence[str]]
 def carry_out(arguments: argparse.Namespace, out: Output, decide: Decide, after: After | None = None) -> ExitCode:
     """Decide for every machine of ``--on``, then apply on each (with --dry-run: show). ``after`` adds lines.
 
-    Result: ``{"changed", "dry_run", "machines": [{"machine", "changed", "commits", "changes", "diff", "digest"}]}``.
+    Result: ``{"changed", "dry_run", "machines": [{"machine", "changed", "commits", "changes", "diff", "digest"}]}``;
+    a machine that only sees another's commit (shared configuration) has ``shared_with``.
     """
     from arr_bluegreen.cli.judging import Judge  # verbs that only look do not need it
 
-    results = []
-    lines: list[str] = []
     judge = Judge(arguments, out)
     with machines(arguments, out) as found:
         for machine in found:
             warn_of_redirection(machine, out)
         # of several machines every one may refuse before the first is changed; a lone one is judged as it is changed
         alone = len(found) == 1 and not arguments.dry_run
-        decided = [() if alone else decide(machine.config.read(), machine) for machine in found]
-        for machine, changes in zip(found, decided, strict=True):
-            preview = arguments.dry_run
-            result = _preview(machine, changes, judge) if preview else _apply(machine, changes, decide, judge)
-            results.append(result)
-            prefix = f"{machine.name}: " if len(found) > 1 else ""
-            lines += [prefix + line for line in _told(result, arguments.dry_run)]
-            if after is not None and not arguments.dry_run:
-                lines += [prefix + line for line in after(machine)]
+        decided = ((),) if alone else each(found, lambda one: decide(one.config.read(), one))
+        if arguments.dry_run:
+            results = [_preview(machine, changes, judge) for machine, changes in zip(found, decided, strict=True)]
+        elif alone:
+            results = [_apply(found[0], decide, judge)]
+        else:
+            results = _apply_to_all(arguments, found, decided, judge)
+        seen = each(found, after) if after is not None and not arguments.dry_run else [()] * len(found)
+    lines: list[str] = []
+    for result, more in zip(results, seen, strict=True):
+        prefix = f"{result['machine']}: " if len(results) > 1 else ""
+        lines += [prefix + line for line in (*_told(result, arguments.dry_run), *more)]
     value = {"changed": any(one["changed"] for one in results), "dry_run": arguments.dry_run, "machines": results}
     if len(results) == 1 and results[0]["diff"]:
         out.diff(value, results[0]["diff"])
@@ -88,9 +94,11 @@ def warn_of_redirection(machine: Machine, out: Output) -> None:
 # -- private -------------------------------------------------------------------------------------------
 
 
-def _apply(machine: Machine, changes: Sequence[ConfigChange], decide: Decide, judge: Judge) -> dict[str, Any]:
+def _apply(machine: Machine, decide: Decide, judge: Judge) -> dict[str, Any]:
     from arr_bluegreen.apphost import ApplicationHost
     from arr_bluegreen.control.filemachine import FileMachine
+
+    changes: Sequence[ConfigChange] = ()
 
     def decided(configuration: Configuration) -> Sequence[ConfigChange]:
         nonlocal changes
@@ -103,11 +111,63 @@ def _apply(machine: Machine, changes: Sequence[ConfigChange], decide: Decide, ju
         commit = machine.config.change(decided, judge.decide)
     else:
         configuration = machine.config.read()
-        changes = changes or decide(configuration, machine)
-        if isinstance(configuration, ApplicationHost):
-            judge.look(configuration, changes)
-            judge.decide(configuration.apply(changes).host)
+        _judge(judge, configuration, decided(configuration))
         commit = machine.config.apply(changes)
+    return _committed(machine, changes, commit)
+
+
+def _apply_to_all(
+    arguments: argparse.Namespace,
+    found: Sequence[Machine],
+    decided: Sequence[Sequence[ConfigChange]],
+    judge: Judge,
+) -> list[dict[str, Any]]:
+    """One commit per configuration, in order. Raises ``PartlyDoneError`` that says what was done where."""
+    for machine, wanted in zip(found, decided, strict=True):
+        _judge(judge, machine.config.read(), wanted)
+    changes = {machine.name: wanted for machine, wanted in zip(found, decided, strict=True)}
+    commits: dict[str, Commit] = {}
+    within = timedelta(seconds=arguments.seen_within)
+    try:
+        commit_on_all(
+            found,
+            lambda machine: changes[machine.name],
+            SystemClock(),
+            within,
+            lambda machine, commit: commits.update({machine.name: commit}),
+        )
+    except PartlyDoneError as error:
+        raise _partly(error, {name: one for name, one in commits.items() if one.commits}) from error
+    writers = {machine.name: group[0].name for group in sharing(found) for machine in group}
+    results = []
+    for machine in found:
+        writer = writers[machine.name]
+        result = _committed(machine, changes[writer], commits.get(writer, Commit(0, ())))
+        results.append(result if writer == machine.name else {**result, "commits": 0, "shared_with": writer})
+    return results
+
+
+def _judge(judge: Judge, configuration: Configuration, changes: Sequence[ConfigChange]) -> None:
+    from arr_bluegreen.apphost import ApplicationHost
+
+    if isinstance(configuration, ApplicationHost):
+        judge.look(configuration, changes)
+        judge.decide(configuration.apply(changes).host)
+
+
+def _partly(error: PartlyDoneError, written: Mapping[str, Commit]) -> ArrBlueGreenError:
+    """With how to undo what was written; where nothing was, the first failure itself: nothing was changed."""
+    if not written and not error.unknown:
+        return error.cause
+    from arr_bluegreen.webfarm.telling import tell
+
+    words = {name: ", ".join(map(tell, commit.inverse)).removeprefix("undo: ") for name, commit in written.items()}
+    undo = [f"on {name}: {told}" for name, told in words.items()]
+    hint = f"{error.cause.hint} Then run it again: what is done stays done. Or undo it {'; '.join(undo)}.".strip()
+    return PartlyDoneError("the change", error.done, error.not_done, error.unknown, error.cause, hint=hint)
+
+
+def _committed(machine: Machine, changes: Sequence[ConfigChange], commit: Commit) -> dict[str, Any]:
     done = changes if commit.commits else ()
     return _result(machine, changed=commit.commits > 0, commits=commit.commits, changes=done, digest=commit.digest)
 
@@ -146,6 +206,8 @@ def _result(
 def _told(result: dict[str, Any], dry_run: bool) -> list[str]:
     if not result["changed"]:
         return ["nothing to do"]
+    if "shared_with" in result:
+        return [f"sees what was written on {result['shared_with']}: they share one configuration"]
     if result["diff"]:
         return str(result["diff"]).splitlines()
     return [f"would change: {one}" if dry_run else one for one in result["changes"]]

@@ -14,11 +14,12 @@ from arr_bluegreen.cli.deploy_make import cut_off, preview, tell_making, with_kn
 from arr_bluegreen.cli.deploy_view import plan_lines, plan_value, run_value, standing
 from arr_bluegreen.cli.deploy_world import World, journals, world
 from arr_bluegreen.cli.output import Output
-from arr_bluegreen.deployment import lock, wanted
+from arr_bluegreen.control.nodes import each
+from arr_bluegreen.deployment import lock
 from arr_bluegreen.deployment.begin import plan_run
 from arr_bluegreen.deployment.description_read import read_description
 from arr_bluegreen.deployment.find_run import find_run
-from arr_bluegreen.deployment.now import Now, stores
+from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.ownership import read_owned
 from arr_bluegreen.deployment.placeholders import doubtful_settings
 from arr_bluegreen.deployment.slots import describe
@@ -71,8 +72,10 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
             return tell_making(out, there, found)
         there = with_known_slots(arguments, there, looks=True)
         now = Now(there.controls, there.deployment)
-        record = wanted.newest(stores(there.controls, there.deployment))
-        holders = {one.name: lock.holder_of(one, there.deployment.app.farm) for one in there.controls.arr}
+        record = now.newest()
+        farm = there.deployment.app.farm
+        locks = each(there.controls.arr, lambda one: lock.holder_of(one, farm))
+        holders = dict(zip((one.name for one in there.controls.arr), locks, strict=True))
         try:
             found_run = find_run(there.journals, there.controls, there.deployment)
             text, commands = standing(*found_run, is_running(there.journals.folder))
@@ -143,8 +146,9 @@ def _instances(there: World) -> list[dict[str, Any]]:
     """What is recorded as ours besides the slots at hand: older, kept, or left over from a crash."""
     shown = {one.name.casefold() for one in there.deployment.slots.slots}
     found = []
-    for machine in there.controls.arr:
-        for one in read_owned(machine.records(there.deployment.app.farm)).instances:
+    arr, farm = there.controls.arr, there.deployment.app.farm
+    for machine, owned in zip(arr, each(arr, lambda one: read_owned(one.records(farm))), strict=True):
+        for one in owned.instances:
             if one.slot.casefold() not in shown:
                 state = f"stopped since {one.stopped:%Y-%m-%d %H:%M}" if one.stopped else "not stopped"
                 text = f"site '{one.site}', pool '{one.pool}', {one.address}:{one.http_port}, {state}"

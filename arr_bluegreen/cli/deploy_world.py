@@ -19,6 +19,7 @@ from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.command import LocalCommands
 from arr_bluegreen.control.connect import connect
 from arr_bluegreen.control.interface import FolderDigest, Machine
+from arr_bluegreen.control.nodes import close_all
 from arr_bluegreen.control.safe_extract import inspect_zip
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.description_read import read_description
@@ -48,9 +49,9 @@ def world(arguments: argparse.Namespace, out: Output) -> Iterator[World]:
     flags = _flags(arguments)
     with ExitStack() as stack:
         arr = _arr(arguments, out, deployment)
-        stack.callback(_close, arr)
+        stack.callback(close_all, arr)
         others = _others(arguments, out, deployment, arr)
-        stack.callback(_close, tuple(others.values()))
+        stack.callback(close_all, tuple(others.values()))
         controls = Controls(arr, SystemClock(), LocalCommands(), others, edit_xml, _inspect_zip)
         yield World(deployment, controls, journals(arguments, deployment), flags)
 
@@ -107,11 +108,6 @@ def _others(
 
 def _inspect_zip(path: str) -> FolderDigest:
     return inspect_zip(Path(path))
-
-
-def _close(machines: tuple[Machine, ...]) -> None:
-    for one in machines:
-        one.close()
 
 
 def _file_name(name: str) -> str:

@@ -17,6 +17,7 @@ from arr_bluegreen.cli.referring import removals, rules_to, told
 from arr_bluegreen.cli.servers_seen import columns, rows, seen_servers
 from arr_bluegreen.cli.target import has_run_time, machines, need_run_time
 from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.control.nodes import each
 from arr_bluegreen.errors import ExitCode, NoSuchObject, RefusedError, UsageError
 from arr_bluegreen.webfarm.farm import HealthCheck, Server, WebFarm
 from arr_bluegreen.webfarm.routing import Reference, references
@@ -74,7 +75,7 @@ def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
         for machine in found:
             warn_of_redirection(machine, out)
-            configuration = machine.config.read()
+        for machine, configuration in zip(found, each(found, lambda one: one.config.read()), strict=True):
             pointing = references(configuration.rule_lists, configuration.rewrite_maps)
             listed += [_summary(machine, one, pointing.get(one.name.casefold(), [])) for one in configuration.farms]
         names = ["machine", "farm", "enabled", "servers", "online", "health test", "rules"]

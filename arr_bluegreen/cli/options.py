@@ -43,6 +43,14 @@ def verb(verbs: Any, name: str, text: str, run: Run, *, target: bool = False, ch
     if changes:
         parser.add_argument("--dry-run", action="store_true", help="all but the act; prints what would change")
         parser.add_argument("--yes", action="store_true", help="do not ask")
+    if target and changes:
+        parser.add_argument(
+            "--seen-within",
+            type=float,
+            default=60.0,
+            metavar="SECONDS",
+            help="shared configuration: how long each named machine gets to see the change (60)",
+        )
     return parser
 
 

@@ -14,6 +14,7 @@ from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.referring import place_of, rule_at, rules_at
 from arr_bluegreen.cli.target import machines
 from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.control.nodes import each
 from arr_bluegreen.errors import ExitCode, NoSuchObject, RefusedError, UsageError
 from arr_bluegreen.webfarm.change import AddRule, ConfigChange, MoveRule, RemoveRule
 from arr_bluegreen.webfarm.routing import ends, managers_farm, takes_everything, targets
@@ -85,7 +86,7 @@ def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
         for machine in found:
             warn_of_redirection(machine, out)
-            configuration = machine.config.read()
+        for machine, configuration in zip(found, each(found, lambda one: one.config.read()), strict=True):
             for location in dict.fromkeys(one.location for one in configuration.rule_lists):
                 if arguments.location is None or location.casefold() == arguments.location.casefold():
                     rules = enumerate(rules_at(configuration, location), 1)

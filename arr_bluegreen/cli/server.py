@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from arr_bluegreen.cli.changing import carry_out, gone_already, judged, warn_of_redirection
 from arr_bluegreen.cli.floor import add_floor, keep_floor, server_of
@@ -13,6 +14,7 @@ from arr_bluegreen.cli.server_state import add_state_verbs
 from arr_bluegreen.cli.servers_seen import columns, rows, seen_servers
 from arr_bluegreen.cli.target import has_run_time, machines
 from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.control.nodes import each
 from arr_bluegreen.errors import ExitCode, UsageError
 from arr_bluegreen.webfarm.change import AddServer, ConfigChange, RemoveServer, SetServer, settings
 from arr_bluegreen.webfarm.farm import Server
@@ -64,10 +66,10 @@ def _several(verbs: object, name: str, text: str, run: Run) -> Parser:
 
 def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
-        seen = []
         for machine in found:
             warn_of_redirection(machine, out)
-            seen += seen_servers(machine, machine.config.read(), arguments.farm)
+        looks = each(found, lambda one: seen_servers(one, one.config.read(), arguments.farm))
+        seen = [one for look in looks for one in look]
         shape = {"run_time": any(has_run_time(machine) for machine in found), "several": len(found) > 1}
         out.table(seen, columns(**shape), rows(seen, **shape))
         if not seen:
@@ -77,15 +79,18 @@ def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
 
 def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
-        shown = []
         for machine in found:
             warn_of_redirection(machine, out)
-            configuration = machine.config.read()
-            name = server_of(configuration.farm(arguments.farm), arguments.address).address
-            shown += [one for one in seen_servers(machine, configuration, arguments.farm) if one["address"] == name]
+        shown = [one for some in each(found, lambda one: _shown(arguments, one)) for one in some]
     lines = [f"{key:32} {_said(value)}".rstrip() for one in shown for key, value in one.items() if value is not None]
     out.result(shown[0] if len(shown) == 1 else shown, lines)
     return ExitCode.DONE
+
+
+def _shown(arguments: argparse.Namespace, machine: Machine) -> list[dict[str, Any]]:
+    configuration = machine.config.read()
+    name = server_of(configuration.farm(arguments.farm), arguments.address).address
+    return [one for one in seen_servers(machine, configuration, arguments.farm) if one["address"] == name]
 
 
 def _add(arguments: argparse.Namespace, out: Output) -> ExitCode:

@@ -12,6 +12,7 @@ from arr_bluegreen.cli.options import Parser, Run, verb
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.target import machines, need_run_time
 from arr_bluegreen.control.interface import Machine
+from arr_bluegreen.control.nodes import FarmNodes, each
 from arr_bluegreen.errors import ExitCode, RefusedError, UsageError
 from arr_bluegreen.webfarm.state import NewState, TestResult
 
@@ -75,18 +76,16 @@ def _set_state(arguments: argparse.Namespace, out: Output, state: NewState) -> E
 def _set(arguments: argparse.Namespace, out: Output, state: NewState | None, healthy: bool | None) -> ExitCode:
     takes_away = healthy is False or state not in (None, NewState.START)
     what = state.value if state is not None else "SetHealthy" if healthy else "SetUnhealthy"
-    seen: list[dict[str, Any]] = []
     with machines(arguments, out) as found:
         # every machine is judged before the first is touched
-        names = [_judged(arguments, machine, what, takes_away) for machine in found]
-        for machine, addresses in zip(found, names, strict=True):
-            if not arguments.dry_run:
-                control = machine.farm(arguments.farm)
-                if state is not None:
-                    control.set_state(dict.fromkeys(addresses, state))
-                else:
-                    control.set_healthy(dict.fromkeys(addresses, healthy is True))
-            seen += _read_back(arguments.farm, machine, addresses)
+        names, *_ = each(found, lambda one: _judged(arguments, one, what, takes_away))
+        if not arguments.dry_run:
+            farm = FarmNodes(found, arguments.farm)
+            if state is not None:
+                farm.set_state(dict.fromkeys(names, state))
+            else:
+                farm.set_healthy(dict.fromkeys(names, healthy is True))
+        seen = [one for some in each(found, lambda one: _read_back(arguments.farm, one, names)) for one in some]
     verb_ = f"would be told {what}; is" if arguments.dry_run else f"{what}: is now"
     out.result(
         {"asked": what, "dry_run": arguments.dry_run, "servers": seen}, [_line(one, verb_, len(found)) for one in seen]
@@ -129,30 +128,8 @@ def _line(one: Mapping[str, Any], verb_: str, machines_: int) -> str:
 
 
 def _test_health(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    results = []
     with machines(arguments, out) as found:
-        for machine in found:
-            need_run_time(machine, "TestHealth")
-            farm = machine.config.read().farm(arguments.farm)
-            address = server_of(farm, arguments.address).address
-            url = arguments.url or farm.health_check.url
-            if not url:
-                raise UsageError(f"farm '{farm.name}' has no health test url", hint="Say --url URL.")
-            check = farm.health_check
-            test = machine.farm(farm.name).test_health(
-                address, url, check.timeout, check.status_code_match, check.response_match
-            )
-            results.append(
-                {
-                    "machine": machine.name,
-                    "farm": farm.name,
-                    "address": address,
-                    "url": url,
-                    "result": test.result.value,
-                    "http_status": test.http_status,
-                    "error_code": test.error_code,
-                }
-            )
+        results = each(found, lambda one: _tested(arguments, one))
     out.result(
         results[0] if len(results) == 1 else results,
         [
@@ -173,3 +150,25 @@ def _ask(arguments: argparse.Namespace, question: str) -> None:
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().casefold() not in ("y", "yes"):
         raise RefusedError("not confirmed", hint="Nothing was changed.")
+
+
+def _tested(arguments: argparse.Namespace, machine: Machine) -> dict[str, Any]:
+    need_run_time(machine, "TestHealth")
+    farm = machine.config.read().farm(arguments.farm)
+    address = server_of(farm, arguments.address).address
+    url = arguments.url or farm.health_check.url
+    if not url:
+        raise UsageError(f"farm '{farm.name}' has no health test url", hint="Say --url URL.")
+    check = farm.health_check
+    test = machine.farm(farm.name).test_health(
+        address, url, check.timeout, check.status_code_match, check.response_match
+    )
+    return {
+        "machine": machine.name,
+        "farm": farm.name,
+        "address": address,
+        "url": url,
+        "result": test.result.value,
+        "http_status": test.http_status,
+        "error_code": test.error_code,
+    }

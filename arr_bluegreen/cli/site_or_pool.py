@@ -14,6 +14,7 @@ from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.serving import add_force, refuse_serving
 from arr_bluegreen.cli.target import machines
 from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.control.nodes import each
 from arr_bluegreen.errors import ExitCode
 from arr_bluegreen.webfarm import ApplicationPool, Site
 from arr_bluegreen.webfarm.change import ConfigChange
@@ -62,7 +63,7 @@ def tell_list(
 ) -> ExitCode:
     """A table of all there are, with the machine where there are several."""
     with machines(arguments, out) as found:
-        seen = [one for machine in found for one in look(machine)]
+        seen = [one for some in each(found, look) for one in some]
         several = len(found) > 1
     told = {**({"machine": lambda one: one["machine"]} if several else {}), **columns}
     out.table(seen, list(told), [[cell(one) for cell in told.values()] for one in seen])

@@ -11,6 +11,7 @@ from pathlib import Path
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.control.connect import ConnectSettings, connect
 from arr_bluegreen.control.interface import Capability, Machine
+from arr_bluegreen.control.nodes import close_all
 from arr_bluegreen.errors import CapabilityMissing, UsageError
 
 
@@ -21,8 +22,7 @@ def machines(arguments: argparse.Namespace, out: Output) -> Iterator[tuple[Machi
     try:
         yield found
     finally:
-        for one in found:
-            one.close()
+        close_all(found)
 
 
 def target_of(arguments: argparse.Namespace) -> str:
@@ -50,8 +50,8 @@ def settings_of(arguments: argparse.Namespace, out: Output | None = None) -> Con
 
 
 def has_run_time(machine: Machine) -> bool:
-    """Whether the machine can be asked for states and health."""
-    return Capability.RUN_TIME in machine.capabilities
+    """Whether the machine can be asked for states and health. Asks nothing where it is sure (two messages less)."""
+    return Capability.RUN_TIME in getattr(machine, "sure", ()) or Capability.RUN_TIME in machine.capabilities
 
 
 def need_run_time(machine: Machine, what: str) -> None:

@@ -11,6 +11,7 @@ ALREADY_EXISTS = 0x800700B7
 RPC_FAILED = 0x800706BE
 NOT_FOUND = 0x80070490
 ACCESS_DENIED = 0x80070005
+LOGON_FAILURE = 0x8007052E
 PASSING = frozenset({SHARING_VIOLATION, 0x80070021, CHANGED_ON_DISK, RPC_FAILED, NOT_FOUND})
 """What a new try, after a new reading, may cure. appcmd tells "changed on disk" with 1168, as anything else it finds
 wrong in the file (arr.md 4.4): the new reading shows what is really missing."""

@@ -1,42 +1,24 @@
 """Several ARR machines as one: reads side by side, writes in order behind a barrier, failures told per machine.
 
-ARR's state lives on each machine for itself, also under shared configuration (arr.md 5.13).
+ARR's state lives on each machine for itself, also under shared configuration (arr.md 5.13). Here alone is fanned out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Generic, TypeVar
 
-from arr_bluegreen.control.interface import FarmControl
-from arr_bluegreen.errors import ArrBlueGreenError, ExitCode
+from arr_bluegreen.control.interface import FarmControl, Machine
+from arr_bluegreen.errors import ArrBlueGreenError, PartlyDoneError, UnfinishedError
 from arr_bluegreen.webfarm.state import FarmStatus, HealthTest, NewState, ServerStatus, TestResult
 
+M = TypeVar("M", bound=Machine)
 T = TypeVar("T")
 R = TypeVar("R")
 AT_ONCE = 64
-
-
-class PartlyDoneError(ArrBlueGreenError):
-    """Some machines did it, one did not: ``done`` and ``not_done`` name them, ``unknown`` those that may have.
-
-    ``cause`` is the first failure. Nothing was undone: the sequence decides that.
-    """
-
-    exit_code = ExitCode.UNFINISHED
-
-    def __init__(
-        self, act: str, done: Sequence[str], not_done: Sequence[str], unknown: Sequence[str], cause: ArrBlueGreenError
-    ) -> None:
-        told = [f"done on {', '.join(done) or 'none'}", f"not on {', '.join(not_done) or 'none'}"]
-        if unknown:
-            told.append(f"unknown on {', '.join(unknown)}")
-        super().__init__(f"{act}: {'; '.join(told)}: {cause}", hint=cause.hint)
-        self.done, self.not_done, self.unknown, self.cause = tuple(done), tuple(not_done), tuple(unknown), cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +42,64 @@ def side_by_side(things: Mapping[str, T], ask: Callable[[T], R]) -> Answers[R]:
     """``ask`` of each thing at the same time; each one's own errors stay its own. Other exceptions pass through."""
     if len(things) <= 1:
         return _collect({name: partial(ask, one) for name, one in things.items()})
+    from concurrent.futures import ThreadPoolExecutor  # a lone machine, a file above all, does not pay for it
+
     with ThreadPoolExecutor(min(AT_ONCE, len(things)), thread_name_prefix="arr-machine") as threads:
         futures = {name: threads.submit(ask, one) for name, one in things.items()}
         return _collect({name: future.result for name, future in futures.items()})
 
 
-class FarmNodes:
-    """One farm on several ARR machines as one ``interface.FarmControl``. ``nodes`` are the controls by machine."""
+def each(machines: Sequence[M], ask: Callable[[M], R]) -> tuple[R, ...]:
+    """``ask`` of each machine, the answers in their order; raises the first machine's error.
 
-    def __init__(self, nodes: Mapping[str, FarmControl]) -> None:
-        self.nodes = dict(nodes)
-        self.farm = next(iter(self.nodes.values())).farm
+    At the same time where all are ``far`` (over a network: an attribute of the adapter), else in turn: machines in
+    memory live on one clock. Each machine is asked by one thread at a time.
+    """
+    if len(machines) < 2 or not all(getattr(one, "far", False) for one in machines):
+        return tuple(ask(one) for one in machines)
+    return tuple(side_by_side({one.name: one for one in machines}, ask).all().values())
+
+
+def in_order(act: str, things: Mapping[str, T], tell: Callable[[T], R], *, hint: str | None = None) -> dict[str, R]:
+    """``tell`` each in turn, and stop at the first that fails.
+
+    Raises that one's error where nothing was done before (or there is only one), else ``PartlyDoneError``.
+    """
+    done: dict[str, R] = {}
+    for name, one in things.items():
+        try:
+            done[name] = tell(one)
+        except ArrBlueGreenError as cause:
+            # "unfinished" has begun too: written, say, and not yet seen by every node
+            begun = getattr(cause, "maybe_done", False) or isinstance(cause, UnfinishedError)
+            if len(things) == 1 or not (done or begun):
+                raise
+            after = list(things)[len(done) + 1 :]
+            unknown, left = ([name], after) if begun else ([], [name, *after])
+            raise PartlyDoneError(act, list(done), left, unknown, cause, hint=hint) from cause
+    return done
+
+
+def close_all(machines: Sequence[Machine]) -> None:
+    """Every machine let go of, whatever becomes of the others; raises the first error."""
+    if all(getattr(one, "far", False) for one in machines):
+        side_by_side({str(at): one for at, one in enumerate(machines)}, lambda one: one.close()).all()
+        return
+    for one in machines:
+        one.close()
+
+
+class FarmNodes:
+    """One farm on several ARR machines as one ``interface.FarmControl``; ``front`` as in ``Machine.farm``."""
+
+    def __init__(self, machines: Sequence[Machine], farm: str, front: Sequence[str] = ()) -> None:
+        self.machines, self.farm = tuple(machines), farm
+        self._nodes = {one.name: one.farm(farm, front) for one in machines}
 
     def statuses(self) -> Mapping[str, FarmStatus]:
         """The farm as each machine sees it; raises when one cannot be read."""
-        return side_by_side(self.nodes, lambda one: one.status()).all()
+        found = each(self.machines, lambda one: self._nodes[one.name].status())
+        return dict(zip(self._nodes, found, strict=True))
 
     def status(self) -> FarmStatus:
         """All machines as one: counts are sums, a state that differs is unknown, healthy is what all say."""
@@ -82,41 +107,33 @@ class FarmNodes:
 
     def set_state(self, states: Mapping[str, NewState]) -> None:
         """First every machine must answer, then each is told in order; raises ``PartlyDoneError`` if one fails."""
-        self._in_order("set state", lambda one: one.set_state(states))
+        told = "/".join(dict.fromkeys(state.value for state in states.values()))
+        self._tell(f"{told} of {', '.join(states)}", lambda one: one.set_state(states))
 
     def set_healthy(self, healthy: Mapping[str, bool]) -> None:
         """As ``set_state``."""
-        self._in_order("set healthy", lambda one: one.set_healthy(healthy))
+        self._tell(f"set health of {', '.join(healthy)}", lambda one: one.set_healthy(healthy))
 
     def test_health(
         self, address: str, url: str, timeout: timedelta, status_code_match: str, response_match: str
     ) -> HealthTest:
         """ARR's test from every machine; the first that is no success, else the success."""
-        tests = side_by_side(
-            self.nodes, lambda one: one.test_health(address, url, timeout, status_code_match, response_match)
-        ).all()
-        failed = (one for one in tests.values() if one.result is not TestResult.SUCCESS)
-        return next(failed, next(iter(tests.values())))
+        tests = each(
+            self.machines,
+            lambda one: self._nodes[one.name].test_health(address, url, timeout, status_code_match, response_match),
+        )
+        return next((one for one in tests if one.result is not TestResult.SUCCESS), tests[0])
 
     def remove_mapping(self, address: str) -> None:
         """On every machine, in order."""
-        self._in_order("remove mapping", lambda one: one.remove_mapping(address))
+        self._tell(f"remove mappings to {address}", lambda one: one.remove_mapping(address))
 
     # -- private -------------------------------------------------------------------------------------------
 
-    def _in_order(self, act: str, tell: Callable[[FarmControl], None]) -> None:
-        self.statuses()  # the barrier: nobody is told before all are there
-        done: list[str] = []
-        for name, node in self.nodes.items():
-            try:
-                tell(node)
-            except ArrBlueGreenError as cause:
-                after = list(self.nodes)[len(done) + 1 :]
-                unknown = [name] if getattr(cause, "maybe_done", False) else []
-                if not done and not unknown:
-                    raise
-                raise PartlyDoneError(act, done, [*([] if unknown else [name]), *after], unknown, cause) from cause
-            done.append(name)
+    def _tell(self, act: str, tell: Callable[[FarmControl], None]) -> None:
+        if len(self._nodes) > 1:
+            self.statuses()  # the barrier: nobody is told before all are there
+        in_order(act, self._nodes, tell)
 
 
 def combined(statuses: Mapping[str, FarmStatus]) -> FarmStatus:

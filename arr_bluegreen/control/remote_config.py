@@ -14,7 +14,7 @@ from arr_bluegreen.apphost.edit import Edit, to_json
 from arr_bluegreen.control import replies
 from arr_bluegreen.control.appcmd import judge, set_config
 from arr_bluegreen.control.hands import Hands
-from arr_bluegreen.control.hresults import NOT_FOUND, PASSING
+from arr_bluegreen.control.hresults import ALREADY_EXISTS, NOT_FOUND, PASSING
 from arr_bluegreen.control.interface import Commit
 from arr_bluegreen.errors import (
     ConfigurationError,
@@ -40,6 +40,7 @@ class RemoteConfig:
         self._hands, self._jitter = hands, jitter
         self._host: ApplicationHost | None = None
         self._read_at = 0.0
+        self._shared = False
 
     def read(self) -> ApplicationHost:
         """The configuration as it is now; its bytes travel only when its digest is new."""
@@ -50,6 +51,7 @@ class RemoteConfig:
             if hashlib.sha256(data).hexdigest() != reply["digest"]:
                 raise RemoteError(f"{self._hands.name}: the configuration arrived damaged", hint="Try again.")
             known = self._host = ApplicationHost.parse(data, file=f"{self._hands.name}:{reply['path']}")
+            self._shared = not str(reply["path"]).casefold().endswith(_OWN)
         self._read_at = self._hands.clock.monotonic()
         return known
 
@@ -73,7 +75,8 @@ class RemoteConfig:
                     raise
                 written = True
             except RemoteError as error:
-                if error.code not in PASSING:
+                # "it is there already": what was read a moment ago is old, another machine may have written it
+                if error.code not in PASSING and not (error.code == ALREADY_EXISTS and number == 0):
                     raise
                 if number == TRIES - 1 and error.code == NOT_FOUND:
                     raise
@@ -94,8 +97,10 @@ class RemoteConfig:
 
     def _against(self, changes: Sequence[ConfigChange], *, fresh: bool) -> tuple[ApplicationHost, Applied]:
         """The changes applied to what was read a moment ago, or, where that says no or "nothing to do", to a
-        fresh reading: a planner has just read, and reading back proves the rest."""
-        if not fresh and self._host is not None and self._hands.clock.monotonic() - self._read_at < JUST_READ:
+        fresh reading: a planner has just read, and reading back proves the rest. A shared configuration is always
+        read afresh: other machines write it too."""
+        just_read = self._hands.clock.monotonic() - self._read_at < JUST_READ
+        if not fresh and self._host is not None and just_read and not self._shared:
             try:
                 applied = self._host.apply(changes)
             except (ConfigurationError, NoSuchObject):
@@ -129,6 +134,9 @@ class RemoteConfig:
 
 
 # -- private -------------------------------------------------------------------------------------------
+
+
+_OWN = r"\system32\inetsrv\config\applicationhost.config"
 
 
 def _in_words(changes: Sequence[ConfigChange]) -> tuple[ConfigChange, ...]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from arr_bluegreen.control.hresults import ACCESS_DENIED, CHANGED_ON_DISK, SHARING_VIOLATION, meaning
+from arr_bluegreen.control.hresults import ACCESS_DENIED, CHANGED_ON_DISK, LOGON_FAILURE, SHARING_VIOLATION, meaning
 from arr_bluegreen.errors import (
     ArrBlueGreenError,
     BadZip,
@@ -35,7 +35,10 @@ def error_of(told: Mapping[str, Any], host: str, script: str) -> ArrBlueGreenErr
         return UnreachableError(f"{host}: {message}", hint=_LOOK, maybe_done=True)
     if kind == "Busy":
         return LockedError(f"{host}: {message}", hint="Try again when it is done.")
-    if code == ACCESS_DENIED or kind.endswith("UnauthorizedAccessException"):
+    denied = code == ACCESS_DENIED or kind.endswith("UnauthorizedAccessException")
+    if (denied or code == LOGON_FAILURE) and _SHARE.search(message):
+        return RefusedError(f"{host}: {script}: a share was refused: {message}", hint=_DOUBLE_HOP)
+    if denied:
         return RefusedError(f"{host}: access denied: {message}", hint=_ELEVATE)
     known = meaning(code)
     cause = f"{known.cause} ({message})" if known else message
@@ -57,6 +60,12 @@ def code_of(told: Mapping[str, Any]) -> int | None:
 # -- private -------------------------------------------------------------------------------------------
 
 _ELEVATE = "The user must be an administrator there; local ones need LocalAccountTokenFilterPolicy=1 over WinRM."
+_SHARE = re.compile(r"(?<!\\)\\\\(?![?.]\\)[^\\]+\\|\\\\\?\\UNC\\", re.IGNORECASE)
+"""A UNC path; ``\\\\?\\C:\\...`` is none."""
+_DOUBLE_HOP = (
+    "A sign-in by NTLM, or by Kerberos without delegation, does not reach on to a second machine (the double hop): "
+    "use --transport credssp, let Kerberos delegate to the file server, or run there with --on local."
+)
 _LOOK = "Look at the machine; run again with -vv to see each message."
 _REFUSED = {
     "IisMissing": "Install the IIS role there: Install-WindowsFeature Web-Server, Web-Scripting-Tools.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.endpoint import Endpoint
 from arr_bluegreen.control.interface import Clock
+from arr_bluegreen.control.light_session import lighten
 from arr_bluegreen.control.winrm_errors import Trouble, explain, trouble_of
 from arr_bluegreen.errors import ArrBlueGreenError, UsageError
 
@@ -134,8 +135,7 @@ class Connection:
         def measured(message: str | bytes) -> Any:
             self._sizes = [len(message), 0]
             if protocol.transport.session is not None:
-                # Our settings only: no proxy, no .netrc of the environment (and looking costs a third of a message).
-                protocol.transport.session.trust_env = False
+                lighten(protocol.transport.session)
             reply = send(message)
             self._sizes[1] = len(reply)
             return reply

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.endpoint import parse_endpoint
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 class ScriptedMachine:
     """A machine whose controls are our scripts, whichever way they are run there."""
 
+    far = False
+    """Whether it is over a network, so that asking several at the same time is worth it (``nodes.each``)."""
+    sure = frozenset(Capability) - {Capability.REQUEST_MONITOR}
+    """The capabilities that it has whatever it answers: who needs one of these need not ask."""
+
     def __init__(self, hands: Hands) -> None:
         self.hands = hands
         self.config = RemoteConfig(hands)
@@ -39,8 +44,7 @@ class ScriptedMachine:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """Everything; requests in flight per pool only where Request Monitor is installed (asked once)."""
-        asked = self._request_monitor
-        return frozenset(one for one in Capability if one is not Capability.REQUEST_MONITOR or asked)
+        return self.sure | ({Capability.REQUEST_MONITOR} if self._told.get("request_monitor") else set())
 
     def farm(self, name: str, front: Sequence[str] = ()) -> RemoteFarm:
         """The run time of a farm."""
@@ -62,15 +66,22 @@ class ScriptedMachine:
         """Let go of shells and connections."""
         self.hands.close()
 
+    @property
+    def redirected_to(self) -> str:
+        """The folder of the shared configuration, "" when it is off (asked once; ``facts`` also lists ports)."""
+        return str(self._told.get("redirected_to") or "")
+
     # -- private -------------------------------------------------------------------------------------------
 
     @cached_property
-    def _request_monitor(self) -> bool:
-        return bool(self.hands.call("machine", {"ports": False}).get("request_monitor"))
+    def _told(self) -> dict[str, Any]:
+        return self.hands.call("machine", {"ports": False})
 
 
 class WinrmMachine(ScriptedMachine):
     """``winrm:NAME``; raises ``UsageError`` for a name or a sign-in that can be seen to be wrong."""
+
+    far = True
 
     def __init__(self, name: str, settings: ConnectSettings, clock: Clock | None = None) -> None:
         to = parse_endpoint(name, tls=settings.tls)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from arr_bluegreen.control.interface import Capability
-from arr_bluegreen.deployment import wanted
+from arr_bluegreen.control.nodes import each
 from arr_bluegreen.deployment.deploy_content import refuse_pointing
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.description_read import parse_description
@@ -16,7 +16,7 @@ from arr_bluegreen.deployment.hands import Roles
 from arr_bluegreen.deployment.health_file import refuse_unfit
 from arr_bluegreen.deployment.journal import started
 from arr_bluegreen.deployment.matching import asks_version
-from arr_bluegreen.deployment.now import Controls, Now, refuse_missing, stores
+from arr_bluegreen.deployment.now import Controls, Now, refuse_missing
 from arr_bluegreen.deployment.plan import Plan, forward_steps, what_is_seen
 from arr_bluegreen.deployment.slots import find_roles
 from arr_bluegreen.deployment.weights import refuse_unweighted, stage_gap
@@ -44,7 +44,7 @@ def plan_run(
         )
     now = Now(controls, deployment)
     refuse_missing(now, deployment)
-    found = find_roles(now, deployment, wanted.newest(stores(controls, deployment)), live)
+    found = find_roles(now, deployment, now.newest(), live)
     roles = Roles(found.idle, found.live, version)
     return _plan(deployment, controls, now, roles, "run", accept_gap)
 
@@ -64,7 +64,7 @@ def plan_switch_back(
     """
     _refuse_incapable(controls)
     now = Now(controls, deployment)
-    found = find_roles(now, deployment, wanted.newest(stores(controls, deployment)), live)
+    found = find_roles(now, deployment, now.newest(), live)
     roles = Roles(found.idle, found.live, version, quick=True)
     return _plan(deployment, controls, now, roles, kind, accept_gap)
 
@@ -149,9 +149,9 @@ def _several(now: Now) -> tuple[str, ...]:
 
 
 def _refuse_incapable(controls: Controls) -> None:
-    for machine in controls.arr:
+    for machine, capabilities in zip(controls.arr, each(controls.arr, lambda one: one.capabilities), strict=True):
         for one in NEEDED:
-            if one not in machine.capabilities:
+            if one not in capabilities:
                 raise CapabilityMissing(
                     f"{machine.name} cannot {one.value}, which a run needs",
                     hint="A file has no run time: deploy to a machine, with --on local or --on winrm:HOST.",

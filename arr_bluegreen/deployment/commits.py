@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from arr_bluegreen.control.interface import Capability, Machine
+from arr_bluegreen.control.nodes import each
+from arr_bluegreen.control.shared_config import commit_on
 from arr_bluegreen.deployment.now import Controls, WorkerKey, worker_keys
 from arr_bluegreen.webfarm import FarmStatus, NewState, ServerState
 from arr_bluegreen.webfarm.change import ConfigChange
@@ -32,7 +34,7 @@ class Commits:
         if not changes:
             return
         states, workers = self._states(), self._workers()
-        machine.config.apply(changes)
+        commit_on(machine, self.controls.arr, changes, self.controls.clock)
         self._set_again(states)
         for machine_name, pool, pid, _ in sorted(workers - self._workers()):
             where = f" on {machine_name}" if machine_name else ""
@@ -41,7 +43,7 @@ class Commits:
     # -- private -------------------------------------------------------------------------------------------------
 
     def _states(self) -> tuple[FarmStatus | None, ...]:
-        return tuple(self._status(one) for one in self.controls.arr)
+        return each(self.controls.arr, self._status)
 
     def _status(self, machine: Machine) -> FarmStatus | None:
         there = any(one.name.casefold() == self.farm.casefold() for one in machine.config.read().farms)

@@ -214,6 +214,8 @@ class Deployment:
     slots: Slots
     arr: Arr = field(default_factory=Arr)
     writes: Writes = "when-safe"
+    seen_within: timedelta = timedelta(seconds=60)
+    """Shared configuration: how long every ARR machine gets to see a commit."""
     floor: int = 1
     content: Content = field(default_factory=Content)
     warm_up: WarmUp = field(default_factory=WarmUp)

@@ -73,6 +73,7 @@ def _deployment(top: Table, text: str, folder: str) -> Deployment:
         app=_app(top.table("app")),
         arr=_arr(top.table("arr")),
         writes=config.choice("writes", ("when-safe", "always", "never"), "when-safe"),
+        seen_within=config.duration("seen_within", timedelta(seconds=60)),
         floor=safety.number("floor", 1),
         slots=_slots(top.table("slots")),
         content=_content(top.table("content")),

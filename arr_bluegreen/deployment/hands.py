@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from arr_bluegreen.control.interface import Machine
+from arr_bluegreen.control.nodes import in_order
+from arr_bluegreen.control.shared_config import commit_on_all
 from arr_bluegreen.deployment.description import Deployment, Slot
 from arr_bluegreen.deployment.events import Event, Noted, StepProgress, Warned
 from arr_bluegreen.deployment.memory import Memory
 from arr_bluegreen.deployment.now import Controls, Now, WorkerKey, check_floor, farm_control, server_of
+from arr_bluegreen.deployment.switched import Switched
 from arr_bluegreen.errors import FloorError, WaitRanOutError
 from arr_bluegreen.webfarm import READS_BACK, NewState
 from arr_bluegreen.webfarm.change import ConfigChange
@@ -59,6 +62,7 @@ class Hands:
         self.step = ""
         self._tell, self._beat = tell, beat
         self._now: Now | None = None
+        self._switched = Switched()
 
     # -- seeing and saying --------------------------------------------------------------------------------------
 
@@ -98,19 +102,11 @@ class Hands:
     # -- run time ------------------------------------------------------------------------------------------------
 
     def set_state(self, slot: Slot, state: NewState) -> None:
-        """The state for every server of the slot on every ARR machine, where it reads otherwise; kept up from now."""
-        hold = dict(self.memory.get("hold", {}))
-        self.note("hold", {**hold, slot.name: state.value})
-        now = self.now()
-        for machine, status in zip(self.controls.arr, now.of(slot), strict=True):
-            states = {
-                one.address: state
-                for one in now.servers(slot, status)
-                if status.server(one.address).state is not READS_BACK[state]
-            }
-            if states:
-                self.forget()
-                farm_control(machine, self.deployment, slot).set_state(states)
+        """The state for every server of the slot on every ARR machine, where it reads otherwise; kept up from now.
+
+        Raises ``PartlyDoneError`` when some machines have it and one does not: ``put_back`` undoes that.
+        """
+        self._set_state(slot, state, self._switched if len(self.controls.arr) > 1 else None)
 
     def take_out(self, slot: Slot, state: NewState) -> None:
         """``set_state`` for a slot that leaves; raises ``FloorError`` when too few would certainly stay in service."""
@@ -134,25 +130,29 @@ class Hands:
             if state is not NewState.START and check_floor(self.now(), slot, self.deployment.floor):
                 continue  # the other side is not surely in service yet: rather two versions than none
             self.warn(f"ARR lost the state of '{name}' ({_lost(self.now(), slot)}); set to {value} again")
-            self.set_state(slot, state)
+            self._set_state(slot, state, None)
             acted = True
         return acted
 
     # -- configuration -----------------------------------------------------------------------------------------
 
-    def commit(self, changes: Callable[[Machine], Sequence[ConfigChange]], *, keep_up: bool = True) -> bool:
-        """One commit on every ARR machine, each judged: states read and set again, worker processes compared.
+    def commit(
+        self, changes: Callable[[Machine], Sequence[ConfigChange]], *, keep_up: bool = True, switches: bool = False
+    ) -> bool:
+        """One commit per configuration of the ARR machines, each judged: states read and set again, worker processes
+        compared. Machines that share one are waited for until each has seen it.
 
         Returns whether worker processes of either slot restarted. Without ``keep_up`` the caller sets states again.
         The slot must prove itself once more: a module may end an application and keep its process (arr.md 5.8).
+        Raises ``PartlyDoneError`` as ``set_state``; only a commit that ``switches`` is undone by ``put_back``.
         """
         before = self._workers()
         self.note("unproven", True)
-        for machine in self.controls.arr:
-            wanted = tuple(changes(machine))
-            if wanted:
-                self.forget()
-                machine.config.apply(wanted)
+        self.forget()
+        undo = self._switched if switches and len(self.controls.arr) > 1 else Switched()
+        within = self.deployment.seen_within
+        commit_on_all(self.controls.arr, changes, self.controls.clock, within, undo.wrote, self._beat)
+        self._switched.wrote_all()
         self.look()
         if keep_up:
             self.reassert()
@@ -161,6 +161,19 @@ class Hands:
             where = f" on {machine_name}" if machine_name else ""
             self.warn(f"the commit restarted the worker process {pid} of pool '{pool}'{where}")
         return bool(restarted)
+
+    def put_back(self) -> None:
+        """What a failed step switched on some ARR machines only is put back there, above the floor; told."""
+        if not self._switched:
+            return
+        self.forget()
+        hold, told = self._switched.back(self.deployment.floor)
+        if hold is not None:
+            self.note("hold", hold)
+        if self.memory.get("out_since"):
+            self.note("out_since", {})  # the old slot serves again, also where it did not
+        for line in told:
+            self.warn(line)
 
     # -- waiting ------------------------------------------------------------------------------------------------
 
@@ -205,6 +218,28 @@ class Hands:
         self._tell(StepProgress(self.step, text, None if fraction is None else min(1.0, fraction)))
 
     # -- private -------------------------------------------------------------------------------------------------
+
+    def _set_state(self, slot: Slot, state: NewState, switched: Switched | None) -> None:
+        hold = dict(self.memory.get("hold", {}))
+        self.note("hold", {**hold, slot.name: state.value})
+        now = self.now()  # the barrier: every machine has just answered
+        looks = dict(zip((one.name for one in self.controls.arr), now.of(slot), strict=True))
+
+        def tell(machine: Machine) -> None:
+            status = looks[machine.name]
+            read = {one.address: status.server(one.address).state for one in now.servers(slot, status)}
+            states = {address: state for address, was in read.items() if was is not READS_BACK[state]}
+            if not states:
+                return
+            self.forget()
+            control = farm_control(machine, self.deployment, slot)
+            if switched is not None:
+                switched.telling(machine.name, control, read, state, hold)
+            control.set_state(states)
+
+        in_order(f"{state.value} of '{slot.name}'", {one.name: one for one in self.controls.arr}, tell)
+        if switched is not None:
+            switched.told_all()
 
     def _reads(self, slot: Slot, state: NewState) -> bool:
         looks = self.now().of(slot)

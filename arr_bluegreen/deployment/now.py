@@ -14,9 +14,11 @@ from arr_bluegreen.control.interface import (
     Machine,
     RecordStore,
 )
+from arr_bluegreen.control.nodes import close_all, each
 from arr_bluegreen.deployment import wanted
 from arr_bluegreen.deployment.description import Deployment, Member, Slot
 from arr_bluegreen.deployment.tokens import EditXml
+from arr_bluegreen.deployment.wanted import Wanted
 from arr_bluegreen.errors import NoSuchObject, RefusedError
 from arr_bluegreen.webfarm import (
     FarmStatus,
@@ -54,8 +56,7 @@ class Controls:
 
     def close(self) -> None:
         """Let go of every machine."""
-        for one in (*self.arr, *self.others.values()):
-            one.close()
+        close_all((*self.arr, *self.others.values()))
 
 
 WorkerKey = tuple[str, str, int, str]
@@ -81,7 +82,7 @@ class Now:
         key = name or self.deployment.app.farm
         if key not in self._farms:
             front = self.deployment.app.front
-            self._farms[key] = tuple(one.farm(key, front).status() for one in self.controls.arr)
+            self._farms[key] = each(self.controls.arr, lambda one: one.farm(key, front).status())
         return self._farms[key]
 
     def of(self, slot: Slot) -> tuple[FarmStatus, ...]:
@@ -142,14 +143,19 @@ class Now:
     def configs(self) -> tuple[Configuration, ...]:
         """The configuration of every ARR machine."""
         if self._configs is None:
-            self._configs = tuple(one.config.read() for one in self.controls.arr)
+            self._configs = each(self.controls.arr, lambda one: one.config.read())
         return self._configs
 
     def wanted(self) -> tuple[wanted.Wanted | None, ...]:
         """The wanted record of every ARR machine."""
         if self._wanted is None:
-            self._wanted = tuple(wanted.read(store) for store in stores(self.controls, self.deployment))
+            farm = self.deployment.app.farm
+            self._wanted = each(self.controls.arr, lambda one: wanted.read(one.records(farm)))
         return self._wanted
+
+    def newest(self) -> Wanted | None:
+        """The wanted record of the highest epoch over all ARR machines."""
+        return max((one for one in self.wanted() if one is not None), key=lambda one: one.epoch, default=None)
 
     def forget_records(self) -> None:
         """They were written: the next to ask reads them again."""

@@ -38,6 +38,7 @@ from arr_bluegreen.errors import (
     ArrBlueGreenError,
     ExitCode,
     FloorError,
+    PartlyDoneError,
     RemoteError,
     UnfinishedError,
     UnreachableError,
@@ -236,6 +237,7 @@ class Run:
             self._perform(step)
         except ArrBlueGreenError as error:
             self._tell(StepFailed(step.name, str(error), self._since(began)))
+            self._hands.put_back()
             raise
         self._tell(StepDone(step.name, self._since(began)))
 
@@ -243,7 +245,7 @@ class Run:
         for left in reversed(range(TRIES)):
             try:
                 step.perform(self._hands)
-            except (UnreachableError, RemoteError) as error:
+            except (UnreachableError, RemoteError, PartlyDoneError) as error:
                 if not left:
                     raise
                 self._hands.warn(f"{step.name}: {error}; looking what became of it")

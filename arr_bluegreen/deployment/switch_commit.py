@@ -52,7 +52,7 @@ class SwapEnabled:
         if reason:
             raise FloorError(reason, hint="'deploy status' shows what is in service.")
         hands.note("out_since", leaving_marks(hands, hands.now(), self.old))
-        hands.commit(lambda _: self.commits())
+        hands.commit(lambda _: self.commits(), switches=True)
         hands.wait(lambda now: not_in(now, self.new), self.how.within, POLL)
         remove_mappings(hands, self.old)
 
@@ -96,4 +96,5 @@ class Retarget:
         begin_switch(hands, self.new)
         hands.note("out_since", leaving_marks(hands, hands.now(), self.old))
         configs = dict(zip((one.name for one in hands.controls.arr), hands.now().configs(), strict=True))
-        hands.commit(lambda machine: (retarget(configs[machine.name], self.how, self.new.farm),))
+        changes = {name: (retarget(config, self.how, self.new.farm),) for name, config in configs.items()}
+        hands.commit(lambda machine: changes[machine.name], switches=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arr_bluegreen.control.interface import ApplicationFacts, ApplicationReader, Configuration, Machine
+from arr_bluegreen.control.nodes import each
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.errors import RefusedError, RemoteError
@@ -41,8 +42,7 @@ def judge_writes(controls: Controls, deployment: Deployment) -> WriteSafety:
     """Every application behind any farm of every ARR machine looked at; what another machine runs no commit here
     restarts (arr.md 5.8). A web.config or module version that could not be read counts as a restart."""
     found: list[str] = []
-    for machine in controls.arr:
-        configuration = machine.config.read()
+    for machine, configuration in zip(controls.arr, each(controls.arr, lambda one: one.config.read()), strict=True):
         behind = _applications(machine, configuration, controls, deployment)
         why: dict[str, str] = {}
         for (pool, _), facts in zip(behind, _facts(machine, [path for _, path in behind]), strict=True):

@@ -26,6 +26,7 @@ from arr_bluegreen.simulator.appcmd_objects import add_object, delete_object, se
 from arr_bluegreen.simulator.appcmd_run import Run
 from arr_bluegreen.simulator.appcmd_schema import ONLY_AT_THE_TOP, SECTIONS
 from arr_bluegreen.simulator.appcmd_verbs import run_verb
+from arr_bluegreen.simulator.config import ChangedOnDisk
 from arr_bluegreen.simulator.faults import Faults
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def run_appcmd(
         exit_code = _DO[command.verb](run)
     except AppcmdError as error:
         failed, exit_code = error.text(), error.exit_code
-    except ConfigurationError as error:
+    except (ConfigurationError, ChangedOnDisk) as error:
         broken = configuration_error(f"{error}\n", 1168, _PLACE)
         failed, exit_code = broken.text(), broken.exit_code
     text = ("".join(run.lines) if run else "") + failed

@@ -23,6 +23,7 @@ from arr_bluegreen.simulator.iis import SimulatedIis
 from arr_bluegreen.simulator.net import PortMap
 from arr_bluegreen.simulator.reading import Reading
 from arr_bluegreen.simulator.settings import SimulatorSettings
+from arr_bluegreen.simulator.shared_store import SharedStore
 from arr_bluegreen.webfarm import HealthTest
 
 T = TypeVar("T")
@@ -48,7 +49,11 @@ class SimulatedHost:
     ) -> None:
         self.settings = settings or SimulatorSettings()
         self.clock = clock
-        self.config = HostConfig(MemoryStore(config) if isinstance(config, bytes) else DiskStore(Path(config)))
+        self.config = HostConfig(
+            MemoryStore(config)
+            if isinstance(config, bytes)
+            else SharedStore(DiskStore(Path(config)), clock, self.settings)
+        )
         self.files: Drives = drives or (DiskDrives(root) if root is not None else MemoryDrives())
         self.iis = SimulatedIis(self.config, clock, self.settings, self.files)
         self.neighbours: dict[str, SimulatedHost] = {}

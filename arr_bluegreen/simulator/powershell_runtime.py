@@ -89,8 +89,9 @@ def farm_settings(farm: WebFarm) -> Reply:
 
 def _differing(prefix: str, word: Any) -> Reply:
     found: Reply = {}
-    for one, default in ((one, getattr(type(word)(), one.name)) for one in fields(word)):
-        value = getattr(word, one.name)
+    plain = type(word)()
+    for one in fields(word):
+        value, default = getattr(word, one.name), getattr(plain, one.name)
         if is_dataclass(value):
             found |= _differing(f"{prefix}.{one.name}", value)
         elif value != default and not isinstance(value, tuple):

@@ -40,6 +40,7 @@ Script = Callable[["Machine", Request, Faults], Awaitable[Reply]]
 async def _read_config(machine: Machine, request: Request, faults: Faults) -> Reply:
     """The bytes are read from the file, so that one that is broken is told as it is."""
     may_open(machine)
+    _opens_share(machine)
     plain = machine.config.store.load()
     digest = hashlib.sha256(plain).hexdigest()
     if digest == request.get("unless"):
@@ -51,6 +52,7 @@ async def _read_config(machine: Machine, request: Request, faults: Faults) -> Re
 
 async def _commit(machine: Machine, request: Request, faults: Faults) -> Reply:
     open_manager(machine)
+    _opens_share(machine)
     if request.get("expect") and str(request["expect"]) != machine.config.digest:
         raise ScriptError(_CHANGED, "ChangedOnDisk")
     fault = faults.take(What.COMMIT, "commit")
@@ -73,6 +75,13 @@ async def _appcmd(machine: Machine, request: Request, faults: Faults) -> Reply:
 
 
 _CHANGED = "applicationHost.config changed on disk since it was read; nothing was written"
+def _opens_share(machine: Machine) -> None:
+    """ServerManager reads the share with the redirection's own user; a script that opens the file has only its
+    sign-in, which does not reach there (winrm.md 1, double hop)."""
+    folder = machine.settings.redirected_to
+    if not machine.settings.second_hop and folder.startswith("\\\\"):
+        text = f"Access to the path '{folder.rstrip(chr(92))}\\applicationHost.config' is denied."
+        raise ScriptError(text, DENIED, 0x80070005)
 
 
 def _commit_failure(how: str) -> ScriptError:

@@ -53,6 +53,11 @@ class SimulatorSettings:
     rewrite_installed: bool = True
     request_monitor: bool = True
     redirected_to: str = ""
+    """The folder of the shared configuration (arr.md 5.13): several machines run on one --config then."""
+    config_seen_after_seconds: float = 0.0
+    """When what somebody else wrote to the file is seen here; with UNC polling up to 3 minutes (arr.md 5.13)."""
+    second_hop: bool = True
+    """False: a script that opens ``redirected_to`` itself is refused, as on a share over NTLM (winrm.md 1)."""
     aspnetcore_module: str = "18.0.24052.9"
     iis_version: str = "10.0"
     language_mode: str = "FullLanguage"

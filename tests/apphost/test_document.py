@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from arr_bluegreen.apphost import ApplicationHost, editor
+from arr_bluegreen.apphost import ApplicationHost, editor, schema, words
 from arr_bluegreen.apphost.diff import diff
 from arr_bluegreen.apphost.effective import Effective
 from arr_bluegreen.apphost.splice import spliced
@@ -193,3 +193,21 @@ def test_a_splice_that_went_wrong_is_found_by_the_proof_and_nothing_is_changed(m
     with pytest.raises(ArrBlueGreenError, match="does not read as intended"):
         host.apply([SetServer("shop", "127.0.0.2", settings(enabled=False))])
     assert host.to_bytes() == data
+
+
+def test_a_thread_that_reads_while_another_learns_the_words_reads_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several machines are read side by side: what is known of a word is known whole or not at all."""
+    known = schema.attributes
+    seen: list[int] = []
+
+    def attributes(word: type[Any]) -> Any:
+        for one in known(word):
+            yield one
+            if word is Server and not seen:
+                seen.append(0)
+                seen.append(len(ApplicationHost.parse(FARM).farm("shop").servers))
+
+    monkeypatch.setattr(words, "_SHAPES", {})
+    monkeypatch.setattr(words, "attributes", attributes)
+    assert len(ApplicationHost.parse(FARM).farm("shop").servers) == 2
+    assert seen == [0, 2]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from arr_bluegreen.cli import target
-from arr_bluegreen.control.interface import Capability, Commit
+from arr_bluegreen.control.interface import Capability, Commit, MachineFacts
 from arr_bluegreen.webfarm.change import ConfigChange
 from arr_bluegreen.webfarm.farm import HealthCheck, Server, WebFarm
 from arr_bluegreen.webfarm.state import (
@@ -61,6 +61,9 @@ class Memory:
 
     def farm(self, name: str, front: Sequence[str] = ()) -> Any:
         return self
+
+    def facts(self) -> MachineFacts:
+        return MachineFacts(self.name, datetime(2026, 1, 1, tzinfo=UTC))
 
     def close(self) -> None:
         self.told.append(("close", None))

@@ -1,13 +1,14 @@
 """Several ARR machines as one: reads side by side, writes behind a barrier, failures told per machine."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from arr_bluegreen.control.nodes import FarmNodes, PartlyDoneError, combined, side_by_side
-from arr_bluegreen.errors import ArrBlueGreenError, UnreachableError
+from arr_bluegreen.control.nodes import FarmNodes, close_all, combined, each, side_by_side
+from arr_bluegreen.errors import ArrBlueGreenError, PartlyDoneError, UnreachableError
 from arr_bluegreen.webfarm import (
     FarmStatus,
     HealthTest,
@@ -25,9 +26,9 @@ FARM = WebFarm("shop", servers=(Server("a"), Server("b")))
 
 
 class Node:
-    """One machine's farm; fails on demand."""
+    """One machine, and its farm; fails on demand."""
 
-    farm = "shop"
+    far = True
 
     def __init__(self, name: str, state: ServerState = ServerState.ACTIVE, requests: int | None = 1) -> None:
         self.name, self.state, self.requests = name, state, requests
@@ -35,6 +36,9 @@ class Node:
         self.unwritable: ArrBlueGreenError | None = None
         self.told: list[Mapping[str, object]] = []
         self.test = HealthTest(TestResult.SUCCESS, 200)
+
+    def farm(self, name: str, front: Sequence[str] = ()) -> Any:
+        return self
 
     def status(self) -> FarmStatus:
         if self.unreadable:
@@ -61,7 +65,8 @@ class Node:
 
 def three() -> tuple[FarmNodes, dict[str, Node]]:
     nodes = {name: Node(name) for name in ("WEB01", "WEB02", "WEB03")}
-    return FarmNodes(nodes), nodes
+    machines: Any = list(nodes.values())  # as much of a machine as is asked for
+    return FarmNodes(machines, "shop"), nodes
 
 
 STOP = {"a": NewState.GRACEFUL_STOP}
@@ -154,3 +159,46 @@ def test_each_machine_has_its_own_error() -> None:
     with pytest.raises(UnreachableError, match="1 is not there") as caught:
         answers.all()
     assert "2 machines failed: 1, 3" in caught.value.hint
+
+
+def test_machines_in_memory_are_asked_in_turn_and_the_first_error_ends_it() -> None:
+    """They live on one clock; only machines over a network are worth a thread each."""
+    _, nodes = three()
+    asked: list[str] = []
+
+    def ask(one: Any) -> str:
+        asked.append(f"{one.name} in {threading.current_thread().name}")
+        if one.name == "WEB02":
+            raise UnreachableError("gone")
+        return str(one.name)
+
+    machines: Any = list(nodes.values())
+    here = threading.current_thread().name
+    nodes["WEB03"].far = False
+    with pytest.raises(UnreachableError):
+        each(machines, ask)
+    assert asked == [f"WEB01 in {here}", f"WEB02 in {here}"]
+    assert each(machines[:1], ask) == ("WEB01",)
+    nodes["WEB03"].far = True
+    with pytest.raises(UnreachableError):
+        each(machines, ask)
+    assert len(asked) == 6, "the third was asked too"
+    assert sum(here in one for one in asked) == 3
+
+
+def test_all_are_closed_also_when_one_cannot_be() -> None:
+    """The shells of the others would stay."""
+    _, nodes = three()
+    closed: list[str] = []
+
+    def close(name: str) -> None:
+        closed.append(name)
+        if name == "WEB01":
+            raise UnreachableError("gone")
+
+    for name, one in nodes.items():
+        one.close = lambda name=name: close(name)  # type: ignore[attr-defined]  # only here
+    machines: Any = list(nodes.values())
+    with pytest.raises(UnreachableError):
+        close_all(machines)
+    assert sorted(closed) == ["WEB01", "WEB02", "WEB03"]

@@ -166,8 +166,10 @@ class Host:
 
 
 @contextmanager
-def hosts(folder: Path, *configs: bytes, tls: bool = False, **settings: object) -> Iterator[tuple[Host, ...]]:
-    """One host per configuration, on one loop, each with a disk of its own."""
+def hosts(
+    folder: Path, *configs: bytes, tls: bool = False, at: Path | None = None, **settings: object
+) -> Iterator[tuple[Host, ...]]:
+    """One host per configuration, on one loop, each with a disk of its own; all on the one file ``at``, if given."""
     own = Loop()
     with ExitStack() as stack:
         stack.callback(own.close)
@@ -176,7 +178,7 @@ def hosts(folder: Path, *configs: bytes, tls: bool = False, **settings: object) 
             home = folder / f"host-{number + 1}"
             path = lay_out(home, config)
             wanted = Wanted(
-                path,
+                at or path,
                 home / "root",
                 winrm_tls_port=0 if tls else None,
                 users={USER: PASSWORD},
@@ -193,7 +195,7 @@ def hosts(folder: Path, *configs: bytes, tls: bool = False, **settings: object) 
 @contextmanager
 def host(folder: Path, *, tls: bool = False, **settings: object) -> Iterator[Host]:
     """The one host most tests need. With ``tls`` as Windows sets WinRM up: Negotiate and sealed messages only."""
-    with hosts(folder, CONFIG, tls=tls, **settings) as (one,):
+    with hosts(folder, CONFIG, tls=tls, at=None, **settings) as (one,):
         yield one
 
 

@@ -88,12 +88,13 @@ def test_a_machine_that_goes_midway_leaves_the_run_unfinished(tmp_path: Path, st
 
 
 def test_a_machine_that_cannot_be_told_after_the_barrier(tmp_path: Path) -> None:
-    """The first has switched, the second has both slots in service: above the floor everywhere, and told by name."""
+    """The first had switched and is put back: both slots are in service everywhere, and all is told by name."""
     with pair(tmp_path) as (one, two, ways), one.load(10) as first, two.load(10) as second:
         dies = at_step("take-out", lambda: two.faults.add("powershell-death:kind=set_state,times=0"))
         ended = ways.run(listeners=(dies,))
         assert (ended.outcome, ended.exit_code) == ("failed", ExitCode.UNFINISHED), ended
-        assert (one.live, set(two.live)) == (GREENS, {*BLUES, *GREENS})
+        assert set(one.live) == set(two.live) == {*BLUES, *GREENS}
+        assert f"done on {one.target}; not on {two.target}" in ended.error
         two.faults.clear()
         back = ways.resume(Run.switch_back)
         assert back.exit_code == 0, back
