@@ -148,7 +148,7 @@ def _keep_newest_backups(drives: Drives) -> None:
 
 
 def _owned_lines(text: str, owner: str, lines: list[list[str]]) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][\w .-]*", owner):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_ .=~-]{0,127}", owner):
         raise ScriptError(f"'{owner}' cannot mark a line of the hosts file", "BadName")
     kept = re.sub(rf"(?m)^[^\r\n#]*# {re.escape(owner)}[ \t]*(\r?\n|\Z)", "", text)
     if lines and kept and not kept.endswith("\n"):

@@ -7,7 +7,7 @@ $path = Join-Path $env:windir 'System32\drivers\etc\hosts'
 $latin = [Text.Encoding]::GetEncoding(28591)
 
 function Edit-Lines($text, $owner, $lines) {
-    if ($owner -notmatch '^[A-Za-z0-9][\w .-]*\z') { throw "BadName|'$owner' cannot mark a line of the hosts file" }
+    if ($owner -notmatch '^[A-Za-z0-9][A-Za-z0-9_ .=~-]{0,127}\z') { throw "BadName|'$owner' cannot mark a line of the hosts file" }
     $mark = '(?m)^[^\r\n#]*# ' + [regex]::Escape($owner) + '[ \t]*(\r?\n|\z)'
     $kept = [regex]::Replace($text, $mark, '')
     if (@($lines).Count -eq 0) { return $kept }
