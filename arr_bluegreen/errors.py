@@ -92,14 +92,14 @@ class ConfigurationError(UsageError):
 class NoSuchObject(UsageError):
     """A farm, server, rule, site or pool that is not there; the message names the ones that are."""
 
-    def __init__(self, kind: str, name: str, there: tuple[str, ...] = (), *, where: str = "") -> None:
+    def __init__(
+        self, kind: str, name: str, there: tuple[str, ...] = (), *, where: str = "", hint: str | None = None
+    ) -> None:
         place = f" in {where}" if where else ""
         listed = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
-        super().__init__(
-            f"no {kind} '{name}'{place}",
-            hint=f"There: {listed}." if there else f"There is no {kind} at all.",
-        )
-        self.kind, self.name, self.there = kind, name, there
+        known = f"There: {listed}." if there else f"There is no {kind} at all."
+        super().__init__(f"no {kind} '{name}'{place}", hint=known if hint is None else hint)
+        self.kind, self.name, self.there, self.where = kind, name, there, where
 
 
 class BadZip(UsageError):

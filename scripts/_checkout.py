@@ -31,8 +31,9 @@ def run_in_checkout(
     """Run ``python *command`` with ``scripts/requirements-<requirements>.txt`` installed; end as it ends."""
     try:
         python = ready(requirements)
-    except SetUpError as error:
-        sys.exit(f"Set-up failed: {error}")
+    except (SetUpError, OSError) as error:
+        hint = "" if isinstance(error, SetUpError) else f"; see that {CHECKOUT} can be written"
+        sys.exit(f"Set-up failed: {error}{hint}")
     except KeyboardInterrupt:
         sys.exit(130)
     become([str(python), *command], {**os.environ, **(environment or {})})
@@ -106,7 +107,8 @@ def _install(requirements: str) -> None:
     started_from = [name for name in HOLDS if _stamped(name)]
     for name in HOLDS:
         if name not in started_from:
-            _stamp_file(name).unlink(missing_ok=True)
+            with contextlib.suppress(NotADirectoryError):  # a file of that name stands there
+                _stamp_file(name).unlink(missing_ok=True)
     _say(f"Setting up .venv for '{requirements}' (once; about half a minute) ...")
     if not (started_from and python_of(VENV).exists()):
         _make_venv()
@@ -126,8 +128,10 @@ def _make_venv() -> None:
         raise SetUpError(f"this Python has no venv module (or no ensurepip). {hint}") from None
     del ensurepip  # only asked whether it is there
     try:
-        if VENV.exists():
+        if VENV.is_dir() and not VENV.is_symlink():
             shutil.rmtree(str(VENV))
+        else:
+            VENV.unlink(missing_ok=True)
         venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(str(VENV))
     except (OSError, subprocess.CalledProcessError) as error:
         raise SetUpError(f"no virtual environment could be made in {VENV}: {_last_line(error)}") from None

@@ -70,6 +70,15 @@ XML_NAMES = {
 }
 """Names of applicationHost.config that are no plain words, so that a string of just this is an XML name."""
 
+XML_PATH = re.compile("|".join(rf"(?:^|[</\[]){re.escape(name)}(?:$|[\s/\[>])" for name in sorted(XML_NAMES)))
+"""One of those names alone, as a tag, or as a part of a path; a sentence may say "webFarms"."""
+
+WITHOUT_IO = ("errors", "webfarm", "apphost", "deployment")
+IO = ("socket", "ssl", "http", "urllib.request", "subprocess", "asyncio", "multiprocessing", "ctypes")
+CALLS = ("os.system", "os.popen", "__import__")
+IMPORTS_BY_NAME = ("webfarm/__init__.py", "apphost/schema.py")
+"""``importlib`` only where a room puts off reading its own files; elsewhere it would hide a direction."""
+
 LONGEST_FILE, LONGEST_FUNCTION = 350, 60
 
 
@@ -149,6 +158,38 @@ def test_dear_libraries_stay_in_their_rooms(name: str) -> None:
     assert not found
 
 
+def reaches_out(modules: list[Module]) -> Iterator[str]:
+    """Where the rooms that only think reach for a socket, a process, or a module by its name."""
+    for module in modules:
+        for name, line in module.imports():
+            if module.room in WITHOUT_IO and any(name == one or name.startswith(f"{one}.") for one in IO):
+                yield f"{module.place}:{line} imports {name}"
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
+                yield f"{module.place}:{node.lineno} {ast.unparse(node.func)}"
+            if not isinstance(node, ast.Attribute | ast.Name):
+                continue
+            held = module.room in MAY_IMPORT and not below(module, IMPORTS_BY_NAME)
+            if held and ast.unparse(node).endswith("import_module"):
+                yield f"{module.place}:{node.lineno} imports by name"
+
+
+def test_the_middle_does_no_io() -> None:
+    """Words, text and sequence know no socket and no process; files are read and written by the journal alone."""
+    assert not list(reaches_out(MODULES))
+
+
+def test_the_rule_of_io_can_fail() -> None:
+    """Each way of reaching out is found."""
+    for text in (
+        "import socket",
+        "from urllib.request import urlopen",
+        "import os\nos.system('x')",
+        "import importlib\nimportlib.import_module('arr_bluegreen.control.winrm')",
+    ):
+        assert list(reaches_out([Module("arr_bluegreen.deployment.x", "arr_bluegreen/deployment/x.py", text)])), text
+
+
 def test_one_place_sleeps() -> None:
     """Everything else waits on a ``Clock`` it was given."""
     assert not list(sleeps(MODULES))
@@ -199,9 +240,11 @@ def test_xml_names_stay_at_the_edge() -> None:
         for module in MODULES
         if not below(module, XML_ONLY_IN)
         for text, line in strings(module)
-        if text in XML_NAMES
+        if XML_PATH.search(text)
     ]
     assert not found
+    assert XML_PATH.search("webFarms/webFarm")
+    assert XML_PATH.search("<webFarm name='x'>")
 
 
 def test_powershell_scripts_are_packaged() -> None:

@@ -91,6 +91,25 @@ def test_no_network_is_one_line_and_leaves_nothing_that_looks_ready(checkout: Pa
     assert not load(checkout)._is_ready("demo")
 
 
+def test_a_file_in_the_environments_place_makes_way(checkout: Path) -> None:
+    """As far as pip, which finds no index here."""
+    (checkout / ".venv").write_text("not a folder")
+    nowhere = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
+    done = start(checkout, "import sys; sys.argv[1:] = []; import demo", **nowhere)
+    assert done.returncode == 1
+    assert "pip could not install" in done.stderr.splitlines()[-1]
+
+
+def test_a_checkout_that_cannot_be_written_is_one_line(checkout: Path) -> None:
+    """A folder stands where the lock file would be made: root may write anywhere else."""
+    (checkout / ".venv.lock").mkdir()
+    done = start(checkout, "import sys; sys.argv[1:] = []; import demo")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "Set-up failed: " in done.stderr
+    assert "can be written" in done.stderr
+
+
 def test_a_second_start_is_quick_and_calls_no_pip(checkout: Path) -> None:
     """Under a second from start to the command's own first line; pip is not there to be called."""
     make_ready(checkout, "demo")

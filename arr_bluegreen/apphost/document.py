@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from arr_bluegreen.apphost.edit import Edit
     from arr_bluegreen.apphost.effective import Effective
     from arr_bluegreen.apphost.steps import Place
-    from arr_bluegreen.webfarm.change import ConfigChange
+    from arr_bluegreen.webfarm.change import ConfigChange, Patch
     from arr_bluegreen.webfarm.farm import WebFarm
     from arr_bluegreen.webfarm.proxy import Proxy
     from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
@@ -178,6 +178,17 @@ class ApplicationHost:
         it is not there. Found in the text itself, never by lxml's ``sourceline``."""
         found = self.reading.find.find(place)
         return None if found is None else self.reading.position(found, attribute)
+
+    def position_of(self, path: str) -> tuple[int, int] | None:
+        """Line and column of the element that a path names (as errors print it), None when there is none."""
+        found = self.reading.find.by_path(path)
+        return None if found is None else self.reading.position(found)
+
+    def can_undo(self, patch: Patch) -> bool:
+        """Whether the text still reads as it was left at this place."""
+        from arr_bluegreen.apphost.undo import undo_splices
+
+        return undo_splices(self.reading, (patch,)) is not None
 
     def site_with_id(self, number: int) -> str | None:
         """The name of the site that has this id, None when there is none."""

@@ -133,7 +133,7 @@ def check_name(kind: str, name: str, forbidden: str) -> None:
 
 _NO_NAME = ""
 _SITE_NAME = "/?"
-_ADDRESS = " \t\"<>/\\?#@|{}*"  # no host name and no IP address (not even IPv6) has these
+_ADDRESS = ' \t"<>/\\?#@|{}*'  # no host name and no IP address (not even IPv6) has these
 _POOL_NAME = '|<>&"/[]+=;:,?*@\\'
 _BLANKS = {" ": "(blank)", "\t": "(tab)"}
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

@@ -28,6 +28,15 @@ class Finder:
             return [self.root, *here]
         return [one for one in self.root.iterchildren("location") if one.get("path", "").casefold() == wanted]
 
+    def paths(self) -> list[str]:
+        """The path of every location but the root's, in file order, each once however its case (IIS compares so)."""
+        first: dict[str, str] = {}
+        for one in self.root.iterchildren("location"):
+            path = one.get("path", "")
+            if path not in ("", "."):
+                first.setdefault(path.casefold(), path)
+        return list(first.values())
+
     def sections(self, section: str, location: str = "") -> Iterator[Element]:
         """Every element of this section (``"system.webServer/rewrite/globalRules"``) for a location, in file order."""
         for holder in self.locations(location):

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from arr_bluegreen.apphost.edit import Place, Step
 from arr_bluegreen.apphost.places import application_place, farm_place, pool_place, rule_place, server_place, site_place
 from arr_bluegreen.apphost.reading import Reading
-from arr_bluegreen.apphost.sections import PROXY, WEB_FARMS
+from arr_bluegreen.apphost.sections import PROXY, WEB_FARMS, location_of, rules_section
 from arr_bluegreen.apphost.values import read_value
 from arr_bluegreen.apphost.words import written
 from arr_bluegreen.errors import NoSuchObject
@@ -114,8 +114,8 @@ def _undo_remove(
         case c.RemoveSite(name):
             return (c.AddSite(before.site(name)),)
         case c.RemoveBinding(name, binding):
-            found = [one for one in before.site(name).bindings if one.information == binding.information]
-            return tuple(c.AddBinding(name, one) for one in found if one.protocol == binding.protocol)
+            found = [one for one in before.site(name).bindings if one.key == binding.key]
+            return tuple(c.AddBinding(name, one) for one in found[:1])
         case c.RemoveApplication(name, path):
             there = [one for one in before.site(name).applications if one.path.casefold() == path.casefold()]
             return tuple(c.AddApplication(name, one) for one in there)
@@ -178,7 +178,12 @@ def _now(word: type[Any], place: Place, settings: c.Settings, before: Reading) -
 
 
 def _position(name: str, location: str, before: Reading) -> Position:
-    before.rule(name, location)
-    names = [one.name for one in before.rule_list(location).rules]
-    at = [one.casefold() for one in names].index(name.casefold())
-    return Position(Where.AFTER, names[at - 1]) if at else FIRST
+    rule = before.item("rule", rule_place(name, location))
+    previous = next(rule.itersiblings("rule", preceding=True), None)
+    if previous is not None:
+        return Position(Where.AFTER, previous.get("name", ""))
+    following = next(rule.itersiblings("rule"), None)
+    first = before.find.section(rules_section(location), location_of(location))
+    if following is None or rule.getparent() is first:
+        return FIRST
+    return Position(Where.BEFORE, following.get("name", ""))  # in the second of two blocks of one path

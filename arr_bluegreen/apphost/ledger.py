@@ -8,6 +8,7 @@ pending already raises ``Settle``: the text is then made and parsed first, and t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -77,7 +78,7 @@ class Ledger:
 
     def splices(self) -> list[Splice]:
         """What is to be replaced, in order, none overlapping another."""
-        return outermost(self._all())
+        return outermost(self._all(self._runs.values()))
 
     # -- private: where things go ------------------------------------------------------------------------
 
@@ -148,6 +149,7 @@ class Ledger:
             lead, tail = self._cut(element, lead, tail)
         else:
             lead = lead.rstrip(_BLANK)
+            tail = tail if len(parent) > 1 else ""  # a new parent that is empty again is written as one that is
         self._find.goes(element)
         self.touched = True
         parent.remove(element)
@@ -187,17 +189,14 @@ class Ledger:
 
     # -- private: the text -------------------------------------------------------------------------------
 
-    def _all(self) -> list[Splice]:
-        found = [
+    def _all(self, runs: Iterable[_Run]) -> list[Splice]:
+        attributes = [
             one
             for element, before in self._attributes.items()
             for one in attribute_splices(self._body, self._spans.start_tag(element), element, before)
         ]
-        found += self._cuts
-        found += [
-            Splice(one.start, one.end, self._run_text(one), one.parent) for one in self._runs.values() if one.items
-        ]
-        return found
+        filled = [Splice(one.start, one.end, self._run_text(one), one.parent) for one in runs if one.items]
+        return [*attributes, *self._cuts, *filled]
 
     def _run_text(self, run: _Run) -> bytes:
         manner = self._habit.manner(run.start)
@@ -216,20 +215,9 @@ class Ledger:
         if start is None:
             return render(node, self._habit.manner(self._homes[node].start)).encode()
         end = self._spans.end(node)
-        inner = [one for one in self._all_but(node) if start < one.start and one.end < end]
+        inside = [one for one in self._runs.values() if start < one.start and one.end < end]
+        inner = [one for one in self._all(inside) if start < one.start and one.end < end]
         return spliced(self._body, outermost(inner), start, end)
-
-    def _all_but(self, node: Element) -> list[Splice]:
-        home = self._homes.get(node)
-        found = [
-            one
-            for element, before in self._attributes.items()
-            for one in attribute_splices(self._body, self._spans.start_tag(element), element, before)
-        ]
-        runs = [one for one in self._runs.values() if one.items and one is not home]
-        start, end = self._spans.start(node) or 0, self._spans.end(node)
-        inside = [one for one in runs if start < one.start and one.end < end]
-        return [*found, *self._cuts, *(Splice(one.start, one.end, self._run_text(one), one.parent) for one in inside)]
 
     def _set_back(self, element: Element, name: str, text: str) -> None:
         """An attribute taken away comes back where it was, so that tree and text have one order."""
@@ -245,7 +233,8 @@ class Ledger:
 _BLANK = " \t\r\n"
 _BLANKS = _BLANK.encode()
 _FAR = 4096
-_COMMENT = re.compile(rb"[ \t]*<!--.*?-->", re.S)
+_COMMENT = re.compile(rb"(?:[^<]|<!\[CDATA\[.*?\]\]>)*<!--.*?-->", re.S)
+"""A comment and the text before it: blanks may be written as references or in CDATA."""
 
 
 @dataclass(slots=True)

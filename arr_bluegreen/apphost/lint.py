@@ -41,6 +41,7 @@ UNREADABLE = Hazard(
     "IIS refuses the whole file for a value its schema does not allow, and every site answers 500.19.",
     "Write what is allowed there.",
     lambda seen: [],
+    refused=True,
 )
 HAZARDS: tuple[Hazard, ...] = (UNREADABLE, *lint_farms.HAZARDS, *lint_rules.HAZARDS, *lint_sites.HAZARDS)
 
@@ -79,6 +80,11 @@ def explain(code: str) -> Hazard:
     if found is None:
         raise NoSuchObject("finding", code, tuple(one.code for one in HAZARDS))
     return found
+
+
+def refused_by_iis(code: str) -> bool:
+    """Whether IIS does not take a file with such a finding."""
+    return explain(code).refused
 
 
 # -- private -------------------------------------------------------------------------------------------
@@ -133,8 +139,7 @@ def _farms(reading: Reading, faults: list[Finding]) -> Iterator[FarmSeen]:
 
 def _rules(reading: Reading, faults: list[Finding]) -> Iterator[RuleSeen]:
     places = [(section, "", True) for section in reading.find.sections(rewrite.GLOBAL_RULES)]
-    paths = dict.fromkeys(one.get("path", "") for one in reading.root.iterchildren("location"))
-    for path in ["", *(path for path in paths if path not in ("", "."))]:
+    for path in ["", *reading.find.paths()]:
         places += [(section, path, False) for section in reading.find.sections(rewrite.RULES, path)]
     for section, path, is_global in places:
         for element in section.iterchildren("rule"):

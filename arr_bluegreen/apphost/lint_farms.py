@@ -211,6 +211,7 @@ HAZARDS = (
         "Addresses are compared without case and must be unique in a farm; IIS refuses the whole file (arr.md 1.0).",
         "Give one of them another address: 127.0.0.2, or a name from the hosts file.",
         _same_address,
+        refused=True,
     ),
     Hazard(
         "ARR002", WARNING, "two servers that are one place",
@@ -229,6 +230,7 @@ HAZARDS = (
         "IIS refuses an attribute its schema does not know, and with it the whole file (arr.md 1.0).",
         "Ports, weight and hostName belong on server/applicationRequestRouting.",
         _strange_attribute,
+        refused=True,
     ),
     Hazard(
         "ARR005", ERROR, "a load-balancing algorithm ARR does not carry out",

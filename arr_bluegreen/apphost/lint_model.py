@@ -44,7 +44,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
-    """One rule of the lint: a stable code, how bad, what it is, why it hurts and what to do; ``look`` finds it."""
+    """One rule of the lint: a stable code, how bad, what it is, why it hurts and what to do; ``look`` finds it.
+
+    ``refused``: IIS does not take a file that has it, so nobody can insist on writing one.
+    """
 
     code: str
     severity: Severity
@@ -52,6 +55,7 @@ class Hazard:
     why: str
     fix: str
     look: Callable[[Seen], list[Hit]]
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,6 +264,7 @@ HAZARDS = (
         "In global rules the five attributes of a condition are its key; a duplicate is an error (arr.md 2.1).",
         "Remove one of them.",
         _same_condition_twice,
+        refused=True,
     ),
     Hazard(
         "ARR031", WARNING, "a rule that misses the address '/'",

@@ -184,7 +184,7 @@ def _nobody_listens(seen: Seen) -> list[Hit]:
     return [
         Hit(rule.element, f"rule '{rule.word.name}' waits for '{host}', and no site has a binding for it")
         for rule in seen.rules
-        if rule.target in farms and rule.word.enabled
+        if rule.target in farms and rule.word.enabled and seen.sites
         for host in _plain_hosts(rule)
         if not any(_listens(site, host, front_ports([rule])) for site in seen.sites)
     ]

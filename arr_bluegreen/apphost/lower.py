@@ -19,6 +19,7 @@ from arr_bluegreen.apphost.places import (
     map_place,
     pool_place,
     rule_place,
+    rules_place,
     server_place,
     site_place,
 )
@@ -28,7 +29,7 @@ from arr_bluegreen.webfarm import change as c
 from arr_bluegreen.webfarm.farm import Server, WebFarm
 from arr_bluegreen.webfarm.proxy import Proxy
 from arr_bluegreen.webfarm.rule import LAST, Position, RewriteMap, Rule
-from arr_bluegreen.webfarm.site import Application, ApplicationPool, Binding, Site, VirtualDirectory
+from arr_bluegreen.webfarm.site import Application, ApplicationPool, Site, VirtualDirectory
 from arr_bluegreen.webfarm.webfarms import WebFarms
 
 W = TypeVar("W")
@@ -121,8 +122,7 @@ def _rule_edits(change: c.AddRule | c.RemoveRule | c.MoveRule | c.SetRule, view:
         case c.AddRule(rule, position, location):
             new = element.rule_element(rule)
             there = _there(lambda: view and view.rule(rule.name, location))
-            place = Place(sections.rules_section(location), (), location)
-            return _add("rule", place, new, rule, there, position=position)
+            return _add("rule", rules_place(location), new, rule, there, position=position)
         case c.RemoveRule(name, location):
             return _remove(rule_place(name, location), view, lambda: view and view.rule(name, location))
         case c.MoveRule(name, position, location):
@@ -173,11 +173,11 @@ def _site_edits(change: _Sites, view: View | None) -> tuple[Edit, ...]:
         case c.SetSite(name, settings):
             return _set(Site, site_place(name), settings, view and view.site(name))
         case c.AddBinding(name, binding):
-            same = [one for one in view.site(name).bindings if _same(one, binding)] if view else []
+            same = [one for one in view.site(name).bindings if one.key == binding.key] if view else []
             place = site_place(name, Step("bindings"))
             return _add("binding", place, element.binding_element(binding), binding, next(iter(same), None), key="")
         case c.RemoveBinding(name, binding):
-            found = [one for one in view.site(name).bindings if _same(one, binding)] if view else []
+            found = [one for one in view.site(name).bindings if one.key == binding.key] if view else []
             key = (("protocol", binding.protocol), ("bindingInformation", binding.information))
             place = site_place(name, Step("bindings"), Step("binding", key))
             return _remove(place, view, lambda: next(iter(found), None))
@@ -294,11 +294,3 @@ def _server(farm: WebFarm, address: str) -> Server:
 
 def _application(site: Site, path: str) -> Application | None:
     return next((one for one in site.applications if one.path.casefold() == path.casefold()), None)
-
-
-def _same(one: Binding, other: Binding) -> bool:
-    """The combined key of bindings (arr.md 3.1), without case."""
-    return (one.protocol.casefold(), one.information.casefold()) == (
-        other.protocol.casefold(),
-        other.information.casefold(),
-    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import assert_never
 
 from arr_bluegreen.apphost import edit as e
 from arr_bluegreen.apphost.find import Finder
-from arr_bluegreen.apphost.ledger import Ledger
+from arr_bluegreen.apphost.ledger import Ledger, Settle
 from arr_bluegreen.apphost.reading import Reading
 from arr_bluegreen.apphost.tree import Element
 from arr_bluegreen.errors import ConfigurationError, NoSuchObject
@@ -56,8 +57,17 @@ class Performer:
             self._ledger.set_attribute(element, name, text)
 
     def _add(self, edit: e.AddElement) -> None:
-        parent = self._made(edit.place)
+        beside = self._beside(edit)
+        parent = self._made(edit.place) if beside is None else beside
         self._ledger.insert(parent, self._previous(parent, edit.element.tag, edit.position), edit.element)
+
+    def _beside(self, edit: e.AddElement) -> Element | None:
+        """The parent of the named neighbour: a section may be there twice, in two blocks of one location path."""
+        if edit.position.where not in (Where.BEFORE, Where.AFTER):
+            return None
+        step = e.Step(edit.element.tag, (("name", edit.position.name),))
+        neighbour = self._find.find(replace(edit.place, steps=(*edit.place.steps, step)))
+        return None if neighbour is None else neighbour.getparent()
 
     def _move(self, element: Element, position: Position) -> None:
         parent = element.getparent()
@@ -94,6 +104,8 @@ class Performer:
     def _copy_location(self, source: str, target: str) -> None:
         if self._locations(target):
             return
+        if self._ledger.touched:
+            raise Settle  # a copy is made of the text, which must have what was changed in the block before
         found = self._locations(source)
         after = found[-1] if found else None
         for one in reversed(found):

@@ -16,14 +16,19 @@ def server_place(farm: str, address: str, *steps: Step) -> Place:
     return farm_place(farm, Step("server", (("address", address),)), *steps)
 
 
+def rules_place(location: str = "", *steps: Step) -> Place:
+    """The rules of a location ("" = globalRules, ``.`` = the server's own), or what lies below them."""
+    return Place(sections.rules_section(location), steps, sections.location_of(location))
+
+
 def rule_place(name: str, location: str = "", *steps: Step) -> Place:
     """A rule, or what lies below it."""
-    return Place(sections.rules_section(location), (Step("rule", (("name", name),)), *steps), location)
+    return rules_place(location, Step("rule", (("name", name),)), *steps)
 
 
 def map_place(name: str, location: str = "", *steps: Step) -> Place:
     """A rewrite map, or what lies below it."""
-    return Place(sections.MAPS, (Step("rewriteMap", (("name", name),)), *steps), location)
+    return Place(sections.MAPS, (Step("rewriteMap", (("name", name),)), *steps), sections.location_of(location))
 
 
 def site_place(name: str, *steps: Step) -> Place:

@@ -16,6 +16,7 @@ from arr_bluegreen.apphost.steps import Place
 from arr_bluegreen.apphost.tree import Element, parse_tree
 from arr_bluegreen.apphost.values import escape
 from arr_bluegreen.errors import ConfigurationError, NoSuchObject
+from arr_bluegreen.webfarm.rule import SERVER
 
 if TYPE_CHECKING:
     from arr_bluegreen.apphost.scan import Spans
@@ -57,7 +58,7 @@ class Reading:
         """The farm of this name."""
         from arr_bluegreen.apphost import webfarms
 
-        return webfarms.read_farm(self.item("web farm", farm_place(name), sections.WEB_FARMS, "webFarm"), self)
+        return webfarms.read_farm(self.item("web farm", farm_place(name)), self)
 
     @property
     def proxy(self) -> Proxy:
@@ -83,24 +84,14 @@ class Reading:
         from arr_bluegreen.apphost import rewrite
 
         found = [rewrite.read_rules(one, "", self) for one in self.find.sections(sections.GLOBAL_RULES)]
-        found += [rewrite.read_rules(one, path, self) for path, one in self._located(sections.RULES)]
+        found += [rewrite.read_rules(one, path or SERVER, self) for path, one in self._located(sections.RULES)]
         return tuple(found)
-
-    def rule_list(self, location: str) -> RuleList:
-        """The rules of a location ("" = global), an empty list when there are none."""
-        from arr_bluegreen.apphost import rewrite
-
-        one = self.find.section(sections.rules_section(location), location)
-        if one is None:
-            one = self.root.makeelement("rules" if location else "globalRules")
-        return rewrite.read_rules(one, location, self)
 
     def rule(self, name: str, location: str = "") -> Rule:
         """The rule of this name."""
         from arr_bluegreen.apphost import rewrite
 
-        section = sections.rules_section(location)
-        return rewrite.read_rule(self.item("rule", rule_place(name, location), section, "rule", location), self)
+        return rewrite.read_rule(self.item("rule", rule_place(name, location)), self)
 
     @property
     def rewrite_maps(self) -> tuple[RewriteMap, ...]:
@@ -117,8 +108,7 @@ class Reading:
         """The rewrite map of this name."""
         from arr_bluegreen.apphost import rewrite
 
-        found = self.item("rewrite map", map_place(name, location), sections.MAPS, "rewriteMap", location)
-        return rewrite.read_map(found, location, self)
+        return rewrite.read_map(self.item("rewrite map", map_place(name, location)), location, self)
 
     # -- sites and pools ---------------------------------------------------------------------------------
 
@@ -133,7 +123,7 @@ class Reading:
         """The site of this name, with effective values."""
         from arr_bluegreen.apphost import sites
 
-        found = self.item("site", site_place(name), sections.SITES, "site")
+        found = self.item("site", site_place(name))
         return sites.read_site(found, found.getparent(), self)
 
     @property
@@ -147,7 +137,7 @@ class Reading:
         """The pool of this name, with effective values."""
         from arr_bluegreen.apphost import sites
 
-        found = self.item("application pool", pool_place(name), sections.POOLS, "add")
+        found = self.item("application pool", pool_place(name))
         return sites.read_pool(found, found.getparent(), self)
 
     @property
@@ -175,13 +165,15 @@ class Reading:
 
     # -- places ------------------------------------------------------------------------------------------
 
-    def item(self, kind: str, place: Place, section: str, tag: str, location: str = "") -> Element:
-        """The element at a place; raises ``NoSuchObject`` naming those of its tag that are there."""
+    def item(self, kind: str, place: Place) -> Element:
+        """The item of a section at a place; raises ``NoSuchObject`` naming those of its tag that are there."""
         found = self.find.find(place)
         if found is None:
-            key = place.steps[-1].key[0]
-            there = tuple(one.get(key[0], "") for one in self._items(section, tag, location))
-            raise NoSuchObject(kind, key[1], there, where=f"<location path='{location}'>" if location else "")
+            (step,) = place.steps
+            (name, value), *_ = step.key
+            there = tuple(one.get(name, "") for one in self._items(place.section, step.tag, place.location))
+            where = f"<location path='{place.location}'>" if place.location else ""
+            raise NoSuchObject(kind, value, there, where=where)
         return found
 
     def position(self, element: Element, attribute: str = "") -> tuple[int, int] | None:
@@ -217,7 +209,6 @@ class Reading:
     def _located(self, section: str) -> Iterable[tuple[str, Element]]:
         for one in self.find.sections(section):
             yield "", one
-        for path in dict.fromkeys(one.get("path", "") for one in self.root.iterchildren("location")):
-            if path not in ("", "."):
-                for one in self.find.sections(section, path):
-                    yield path, one
+        for path in self.find.paths():
+            for one in self.find.sections(section, path):
+                yield path, one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
+from arr_bluegreen.apphost.source import read_source
 from arr_bluegreen.errors import ConfigurationError
 
 
@@ -12,10 +13,9 @@ def redirected_path(data: bytes, file: str = "redirection.config") -> str | None
 
     Raises ``ConfigurationError`` when the file cannot be read as XML. Its user name and password are not looked at.
     """
-    if b"<!DOCTYPE" in data:
-        raise ConfigurationError("a DOCTYPE has no place here", file=file)
+    source = read_source(data, file)  # refuses a DOCTYPE, in UTF-16 too
     try:
-        root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))
+        root = etree.fromstring(source.body, etree.XMLParser(encoding="utf-8", resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
         raise ConfigurationError(f"is not well-formed XML: {error.msg}", file=file) from error
     section = root.find("configurationRedirection")

@@ -7,6 +7,7 @@ are stepped over; so no tree walk is needed, and no other element's text is read
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arr_bluegreen.apphost.tree import Element
@@ -52,11 +53,11 @@ class Spans:
     def pin(self, element: Element) -> None:
         """Learn the places of every tag in this subtree, before elements of these names come or go."""
         for one in element.iter("*"):
-            self._of(str(one.tag))
+            self._of(_written_name(one))
 
     def start(self, element: Element) -> int | None:
         """The offset of the element's ``<``; None for an element that is not in this text."""
-        return self._of(str(element.tag)).get(element)
+        return self._of(_written_name(element)).get(element)
 
     def start_tag(self, element: Element) -> StartTag:
         """The element's start tag, taken apart."""
@@ -76,8 +77,15 @@ class Spans:
         known = self._offsets.get(tag)
         if known is None:
             offsets = start_tags(self.body, tag)
-            known = self._offsets[tag] = dict(zip(self._root.iter(tag), offsets, strict=True))
+            known = self._offsets[tag] = dict(zip(self._written_so(tag), offsets, strict=True))
         return known
+
+    def _written_so(self, tag: str) -> Iterator[Element]:
+        """The elements whose start tags read ``<tag`` in the text: with a default namespace or without, alike."""
+        if b"xmlns" not in self.body:
+            return self._root.iter(tag)
+        prefix, _, local = tag.rpartition(":")
+        return (one for one in self._root.iter(f"{{*}}{local}") if (one.prefix or "") == prefix)
 
 
 def start_tags(body: bytes, tag: str) -> list[int]:
@@ -121,6 +129,16 @@ def element_end(body: bytes, at: int) -> int:
 
 
 # -- private ---------------------------------------------------------------------------------------------
+
+
+def _written_name(element: Element) -> str:
+    """The name as the text has it: with its prefix, and not with its namespace as lxml says it."""
+    tag = str(element.tag)
+    if not tag.startswith("{"):
+        return tag
+    local = tag.rpartition("}")[2]
+    return f"{element.prefix}:{local}" if element.prefix else local
+
 
 _BLANKS = re.compile(rb"\s*")
 _NAME = re.compile(rb"[^\s/>]+")

@@ -12,5 +12,10 @@ POOLS = "system.applicationHost/applicationPools"
 
 
 def rules_section(location: str) -> str:
-    """The section that holds the rules of a location: ``globalRules`` for ""."""
+    """The section that holds the rules of a location: ``globalRules`` for "", ``rules`` for ``.`` and every path."""
     return RULES if location else GLOBAL_RULES
+
+
+def location_of(location: str) -> str:
+    """The ``<location>`` path that the rules of a location lie in: none ("") for globalRules and for ``.``."""
+    return "" if location == "." else location

@@ -66,9 +66,9 @@ _DECLARED = {
     "utf-16-le": ("utf-16", "utf-16le"),
     "utf-16-be": ("utf-16", "utf-16be"),
 }
-# Patterns as text: most files need neither, and compiling them takes longer than all else here.
+# A pattern as text: most files need none, and compiling it takes longer than all else here.
 _DECLARATION = rb"<\?xml\s[^>]{0,300}?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']"
-_PROLOGUE = rb"(?s)(?:\s+|<!--.*?-->|<\?.*?\?>)*"
+_PROLOGUE = ((b"<!--", b"-->"), (b"<?", b"?>"))
 _DOCTYPE = b"<!DOCTYPE"
 _AS_IIS_WRITES_IT = b'<?xml version="1.0" encoding="UTF-8"?>'
 
@@ -133,12 +133,21 @@ def _check_declaration(source: Source) -> None:
         )
 
 
+def _after_prologue(body: bytes) -> int:
+    """Where the first markup begins that is no comment and no instruction: a DOCTYPE can stand nowhere else."""
+    at = 0
+    while True:
+        while body[at : at + 1].isspace():
+            at += 1
+        close = next((close for opening, close in _PROLOGUE if body.startswith(opening, at)), None)
+        end = -1 if close is None else body.find(close, at + 2)
+        if close is None or end < 0:
+            return at
+        at = end + len(close)
+
+
 def _refuse_doctype(source: Source) -> None:
-    root = source.body.find(b"<configuration")  # near the start: the rest of the file need not be looked through
-    if root >= 0 and _DOCTYPE not in source.body[:root]:
-        return
-    found = re.match(_PROLOGUE, source.body)
-    at = found.end() if found else 0
+    at = _after_prologue(source.body)
     if source.body.startswith(_DOCTYPE, at):
         line, column = source.line_column(at)
         raise ConfigurationError(

@@ -47,7 +47,10 @@ def _diff(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with _file(arguments, out) as machine:
         name, old = _other(machine, arguments.other)
         diff = machine.config.diff(old, machine.file.read(), name, machine.name)
-    out.result({"differs": bool(diff), "diff": diff}, diff.splitlines() or ["no differences"])
+    if diff:
+        out.diff({"differs": True, "diff": diff}, diff)
+    else:
+        out.result({"differs": False, "diff": ""}, ["no differences"])
     return ExitCode.DIFFERENCES if diff and arguments.exit_code else ExitCode.DONE
 
 
@@ -80,11 +83,16 @@ def _restore(arguments: argparse.Namespace, out: Output) -> ExitCode:
         current = machine.file.read()
         diff = machine.config.diff(current, restore(current), machine.name)
         result = {"backup": backup.name, "changed": bool(diff), "dry_run": arguments.dry_run, "diff": diff}
-        if arguments.dry_run or not diff:
-            out.result(result, diff.splitlines() or ["nothing to do"])
+        if not diff:
+            out.result(result, ["nothing to do"])
+            return ExitCode.DONE
+        machine.file.refuse_redirected()
+        if arguments.dry_run:
+            out.diff(result, diff)
             return ExitCode.DONE
         _ask(arguments, f"restore {machine.name} to {backup.name} of {backup.taken.astimezone():%Y-%m-%d %H:%M:%S}?")
         update = machine.file.update(restore)
+        machine.file.backups.forget(backup)
     kept = update.backup.name if update.backup is not None else ""
     out.result({**result, "kept": kept}, [f"restored {backup.name}", f"what was there is kept as {kept}"])
     return ExitCode.DONE

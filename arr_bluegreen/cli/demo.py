@@ -52,7 +52,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, out: Output) -> ExitCode:
     tell = _teller(out)
     with _folder(keep=arguments.keep, tell=tell) as folder, _termination_is_an_interrupt(), ExitStack() as stack:
-        story = Story(tell)
+        story = Story(tell, out.width(sys.stderr if out.json else sys.stdout))
         _play(build(folder, broken=arguments.broken), folder, story, stack)
     out.result(story.result(), story.verdict())
     if out.json:

@@ -37,6 +37,8 @@ class Story:
     """What is known so far. ``tell`` gets each line of the story."""
 
     tell: Tell
+    width: int = 120
+    """Columns a line may take."""
     seen: dict[str, Any] = field(default_factory=dict)
     """The load's newest line."""
     started: RunStarted | None = None
@@ -68,9 +70,9 @@ class Story:
         self._take(stamped.event)
 
     def tally(self) -> str:
-        """Requests so far, by version, and failures."""
+        """Requests answered so far, by version, and failures."""
         versions = "  ".join(f"v{name} {count}" for name, count in sorted(self.seen.get("by_version", {}).items()))
-        return f"{self.seen.get('requests', 0)} requests  {versions}  failed {self.seen.get('failed', 0)}"
+        return f"{versions or 'no answer yet'}  failed {self.seen.get('failed', 0)}"
 
     def result(self) -> dict[str, object]:
         """The object of ``demo --json``."""
@@ -106,11 +108,12 @@ class Story:
             ExitCode.DONE: f"Version {NEW_VERSION} is live, and no request failed.",
             ExitCode.OLD_SLOT_SERVES: f"Version {OLD_VERSION} still serves: version {NEW_VERSION} was never let in.",
         }.get(code, f"Not as it should be (exit code {int(code)}).")
-        lines = ["", head, f"  {self.tally()}"]
+        lines = ["", head, f"  {self.seen.get('requests', 0)} requests: {self.tally()}"]
         if found["switch_ms"] is not None:
             lines.append(f"  first answer of version {NEW_VERSION}: {found['switch_ms']} ms after the switch began")
         if self.drained is not None:
-            lines.append(f"  drained in {self.drained.seconds:g} s, cut {self.drained.cut}")
+            cut = "nobody knows how many" if self.drained.cut is None else self.drained.cut
+            lines.append(f"  drained in {self.drained.seconds:g} s, cut {cut}")
         if found["p99_ms"] is not None:
             lines.append(f"  99 of 100 requests took less than {found['p99_ms']} ms")
         if self.ended is not None and self.ended.error:
@@ -128,8 +131,7 @@ class Story:
             case StepStarted():
                 self._titles[event.step] = event.title
             case StepProgress():
-                share = "" if event.fraction is None else f" {min(event.fraction, 1.0):.0%}"
-                self.tell(f"  {'...':<8} {'':>6}    {event.text + share:<56}  {self.tally()}")
+                self._line("...", "", event.text)
             case StepDone():
                 self._step(event.step, "done", event.seconds)
             case StepSkipped():
@@ -152,8 +154,15 @@ class Story:
         if state == "skipped":
             return  # nothing to see
         title = self._titles.get(name, name)
-        said = f"{title} ({why})" if why else title
-        self.tell(f"  {state:<8} {seconds:>6.1f} s  {said:<56}  {self.tally()}".rstrip())
+        self._line(state, f"{seconds:.1f} s", f"{title} ({why})" if why else title)
+
+    def _line(self, state: str, time: str, said: str) -> None:
+        """One line of the story; what does not fit beside the tally is cut, but for what failed and why."""
+        head, tally = f"  {state:<8} {time:>7}  ", self.tally()
+        room = max(self.width - len(head) - len(tally) - 2, 24)
+        if len(said) > room and state != "failed":
+            said = said[: room - 3] + "..."
+        self.tell(f"{head}{said:<{room}}  {tally}")
 
     def _switch_ms(self) -> float | None:
         first = self.seen.get("first_seen", {}).get(NEW_VERSION)

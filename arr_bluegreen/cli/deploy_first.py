@@ -17,9 +17,9 @@ from arr_bluegreen.deployment.first import FirstDeployment, FirstWish, NewSlot, 
 from arr_bluegreen.deployment.first_run import FirstGate, FirstHands, clear_first, run_first
 from arr_bluegreen.deployment.front_rule import front_rules, public_hosts, rule_names
 from arr_bluegreen.deployment.instance import find_farm, find_site
-from arr_bluegreen.deployment.names import instance_name
+from arr_bluegreen.deployment.names import check_pool_name, check_site_name, instance_name
 from arr_bluegreen.deployment.ownership import read_owned
-from arr_bluegreen.deployment.ports import MACHINE, PortRange, PortWish, claim_port, next_port
+from arr_bluegreen.deployment.ports import MACHINE, PortRange, PortWish, give_port, owner_of
 from arr_bluegreen.deployment.toml_write import to_toml
 from arr_bluegreen.errors import ExitCode, NoSuchObject, RefusedError
 from arr_bluegreen.webfarm import Site
@@ -122,18 +122,14 @@ def _data(
     arguments: argparse.Namespace, machine: Machine, configuration: Configuration, site: Site, app: str
 ) -> dict[str, Any]:
     ports = PortRange.parse(arguments.ports)
-    facts = machine.facts()
+    for name in ("blue", "green"):  # a name that cannot be is refused before a port is claimed for it
+        check_site_name(one := instance_name("{app}-{slot}", app=app, slot=name), "--farm")
+        check_pool_name(one, "--farm")
     slots: list[dict[str, Any]] = []
     taken: list[str] = []
     for name in ("blue", "green"):
         slot = instance_name("{app}-{slot}", app=app, slot=name)
-        wish = PortWish(f"{app}/{name}", ports, slot)
-        port = claim_port(
-            machine.records(MACHINE),
-            wish,
-            lambda book, wish=wish: next_port(wish, [configuration], facts, book, facts.now),  # type: ignore[misc]  # a default binds the loop's value
-            facts.now,
-        )
+        port, _ = give_port(machine, PortWish(owner_of(app, name), ports, slot), configuration)
         address = free_loopback(taken)
         taken.append(address)
         member = {"address": address, "http_port": port, "site": slot, "pool": slot, "path": _path(site, name)}

@@ -12,11 +12,11 @@ from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.target import need_run_time
 from arr_bluegreen.control.interface import Machine
 from arr_bluegreen.deployment.begin import new_run_id
-from arr_bluegreen.deployment.deploy_content import inspect_content
-from arr_bluegreen.deployment.ensure import ensure_new, known_pair
+from arr_bluegreen.deployment.ensure import ensure_new, in_service, known_pair
 from arr_bluegreen.deployment.instance import find_farm, find_pool, find_site
 from arr_bluegreen.deployment.lock import Lock, holder_of
 from arr_bluegreen.deployment.ownership import Instance, read_owned
+from arr_bluegreen.deployment.package import inspect_content
 from arr_bluegreen.deployment.per_release import is_per_release, new_slot
 from arr_bluegreen.deployment.retire_due import member_machines, plan_due, retire_hands
 from arr_bluegreen.deployment.retire_run import perform_retire
@@ -59,7 +59,7 @@ def with_new_slot(arguments: argparse.Namespace, out: Output, there: World) -> W
         return there
     for one in there.controls.arr:
         need_run_time(one, "a deployment")
-    inspect_content(there.deployment, there.controls, arguments.version or there.deployment.content.version)
+    judge_content(arguments, there)
     with under_lock(there):
         made = ensure_new(
             there.deployment,
@@ -71,6 +71,13 @@ def with_new_slot(arguments: argparse.Namespace, out: Output, there: World) -> W
     for note in made.notes:
         out.say(note)
     return replace(there, deployment=made.deployment)
+
+
+def judge_content(arguments: argparse.Namespace, there: World) -> None:
+    """A package that is not there or breaks a rule is refused (2) before anything is made for it."""
+    deployment, controls = there.deployment, there.controls
+    release = arguments.version or deployment.content.version
+    inspect_content(deployment, controls, release, lambda: in_service(deployment, controls))
 
 
 def cut_off(there: World) -> list[tuple[Machine, Instance]]:
@@ -124,7 +131,11 @@ def with_known_slots(arguments: argparse.Namespace, there: World, *, looks: bool
 
 
 def preview(arguments: argparse.Namespace, there: World) -> list[str] | None:
-    """What a run would make first, in words; None when the slots are there and a plan can be made of them."""
+    """What a run would make first, in words; None when the slots are there and a plan can be made of them.
+
+    Raises what ``judge_content`` raises.
+    """
+    judge_content(arguments, there)
     if not is_per_release(there.deployment):
         return None
     slot = new_slot(there.deployment, arguments.version or there.deployment.content.version)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from arr_bluegreen.cli.deploy_kept import left_claims
 from arr_bluegreen.cli.deploy_make import under_lock
 from arr_bluegreen.cli.deploy_world import World, world
 from arr_bluegreen.cli.output import Output
@@ -34,6 +35,12 @@ def retire(arguments: argparse.Namespace, out: Output) -> ExitCode:
             for machine, plan in plans
             for item in plan.items
         ]
+        left = left_claims(there)
+        value += [
+            {"machine": one["machine"], "name": f"port {one['port']}", "act": "leave", "reason": one["text"]}
+            for one in left
+        ]
+        lines += [f"{'leave':14} {one['text']}" for one in left]
         out.result({"dry_run": arguments.dry_run, "items": value}, lines or ["nothing is recorded as ours"])
     return ExitCode.DONE
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from arr_bluegreen.cli.deploy_alive import is_running
 from arr_bluegreen.cli.deploy_first import is_first, tell_first
+from arr_bluegreen.cli.deploy_kept import left_claims, recorded_folders
 from arr_bluegreen.cli.deploy_make import cut_off, preview, tell_making, with_known_slots
 from arr_bluegreen.cli.deploy_view import plan_lines, plan_value, run_value, standing
 from arr_bluegreen.cli.deploy_world import World, journals, world
@@ -20,6 +21,7 @@ from arr_bluegreen.deployment.description_read import read_description
 from arr_bluegreen.deployment.find_run import find_run
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.ownership import read_owned
+from arr_bluegreen.deployment.placeholders import doubtful_settings
 from arr_bluegreen.deployment.slots import describe
 from arr_bluegreen.errors import ExitCode, NoSuchObject, UsageError
 from arr_bluegreen.webfarm import certainly_receives
@@ -28,6 +30,8 @@ from arr_bluegreen.webfarm import certainly_receives
 def check(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """All that a run would refuse, refused now; else what it would do in a line."""
     with world(arguments, out) as there:
+        for text in doubtful_settings(there.deployment):
+            out.say(f"note: {text}")
         if (lines := preview(arguments, there)) is not None:
             out.result({"make": lines}, lines)
             return ExitCode.DONE
@@ -86,6 +90,8 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
             "wanted": record.slot if record else None,
             "lock": {name: one.describe() if one else None for name, one in holders.items()},
             "instances": (instances := _instances(there)),
+            "folders": (folders := recorded_folders(there)),
+            "ports": (ports := left_claims(there)),
             "run": text,
             "commands": commands,
         }
@@ -93,6 +99,7 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
         lines += [f"  {one['machine']} {one['slot']} {one['address']}: {one['text']}" for one in servers]
         lines.append(f"wanted: {f'{record.slot} (epoch {record.epoch})' if record else 'nothing recorded'}")
         lines += [f"recorded: {one['slot']} ({one['text']})" for one in instances]
+        lines += [f"folder: {one['text']}" for one in folders] + [str(one["text"]) for one in ports]
         lines += [f"lock on {name}: {one.describe()}" for name, one in holders.items() if one]
         out.result(value, [*lines, text, *(f"  {one}" for one in there.typed(commands))])
     return ExitCode.DONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from arr_bluegreen.cli.described import DescribedFarm, DescribedRule, DescribedState, current
-from arr_bluegreen.cli.referring import rules_to
+from arr_bluegreen.cli.referring import rules_to, told
 from arr_bluegreen.control.interface import Configuration
 from arr_bluegreen.errors import NoSuchObject, RefusedError
 from arr_bluegreen.webfarm.change import (
@@ -80,13 +80,13 @@ def _farm_changes(farm: DescribedFarm, configuration: Configuration, state: Desc
 def _remove_farm(there: WebFarm, configuration: Configuration, state: DescribedState) -> list[ConfigChange]:
     going = {(one.location.casefold(), one.name.casefold()) for one in state.rules if one.absent}
     staying = [
-        rule.name
-        for place, rule in rules_to(configuration, there.name)
-        if (place.casefold(), rule.name.casefold()) not in going
+        one
+        for one in rules_to(configuration, there.name)
+        if (one.location.casefold(), one.rule.name.casefold()) not in going
     ]
     if staying:
         raise RefusedError(
-            f"rules still point to farm '{there.name}': {', '.join(staying)}",
+            f"rules still point to farm '{there.name}': {told(staying)}",
             hint="Describe them with absent = true too.",
         )
     return [RemoveFarm(there.name)]

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from arr_bluegreen.cli.changing import carry_out
-from arr_bluegreen.cli.options import Parser, verb, verbs_of
+from arr_bluegreen.cli.changing import carry_out, gone_already, judged, warn_of_redirection
+from arr_bluegreen.cli.options import Parser, seconds, verb, verbs_of
 from arr_bluegreen.cli.output import Output
-from arr_bluegreen.cli.referring import rules_to
+from arr_bluegreen.cli.referring import removals, rules_to, told
 from arr_bluegreen.cli.servers_seen import columns, rows, seen_servers
 from arr_bluegreen.cli.target import has_run_time, machines, need_run_time
 from arr_bluegreen.control.interface import Configuration, Machine
 from arr_bluegreen.control.nodes import each
 from arr_bluegreen.errors import ExitCode, NoSuchObject, RefusedError, UsageError
 from arr_bluegreen.webfarm.farm import HealthCheck, Server, WebFarm
+from arr_bluegreen.webfarm.routing import Reference, references
 
 if TYPE_CHECKING:
     from arr_bluegreen.webfarm.change import ConfigChange
@@ -50,11 +52,12 @@ def _creating(verbs: Any) -> None:
     one.add_argument("--health-url", default="", metavar="URL", help="ARR's health test; without it ARR tests nothing")
     one.add_argument("--health-status", default="200-399", metavar="LIST", help="statuses that are healthy (200-399)")
     one.add_argument("--health-text", default="", metavar="TEXT", help="text that a healthy answer holds")
-    one.add_argument("--health-interval", type=float, default=30, metavar="SECONDS")
+    one.add_argument("--health-interval", type=seconds, default=seconds("30"), metavar="SECONDS")
     one.add_argument(
-        "--timeout", type=float, default=30, metavar="SECONDS", help="how long a server may take to answer"
+        "--timeout", type=seconds, default=seconds("30"), metavar="SECONDS", help="how long a server may take to answer"
     )
     one.add_argument("--no-cache", action="store_true", help="ARR's own response cache off")
+    judged(one)
 
 
 def _reconciling(verbs: Any) -> None:
@@ -70,8 +73,11 @@ def _reconciling(verbs: Any) -> None:
 def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     listed: list[dict[str, Any]] = []
     with machines(arguments, out) as found:
+        for machine in found:
+            warn_of_redirection(machine, out)
         for machine, configuration in zip(found, each(found, lambda one: one.config.read()), strict=True):
-            listed += [_summary(machine, configuration, one) for one in configuration.farms]
+            pointing = references(configuration.rule_lists, configuration.rewrite_maps)
+            listed += [_summary(machine, one, pointing.get(one.name.casefold(), [])) for one in configuration.farms]
         names = ["machine", "farm", "enabled", "servers", "online", "health test", "rules"]
         keys = ["machine", "farm", "enabled", "servers", "online", "health_url", "rules"]
         start = 0 if len(found) > 1 else 1
@@ -83,7 +89,7 @@ def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     return ExitCode.DONE
 
 
-def _summary(machine: Machine, configuration: Configuration, farm: WebFarm) -> dict[str, Any]:
+def _summary(machine: Machine, farm: WebFarm, pointing: Sequence[Reference]) -> dict[str, Any]:
     return {
         "machine": machine.name,
         "farm": farm.name,
@@ -91,7 +97,7 @@ def _summary(machine: Machine, configuration: Configuration, farm: WebFarm) -> d
         "servers": len(farm.servers),
         "online": sum(one.enabled for one in farm.servers),
         "health_url": farm.health_check.url,
-        "rules": len(rules_to(configuration, farm.name)),
+        "rules": len(pointing),
     }
 
 
@@ -100,12 +106,15 @@ def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
     lines: list[str] = []
     with machines(arguments, out) as found:
         for machine in found:
+            warn_of_redirection(machine, out)
             configuration = machine.config.read()
             farm = configuration.farm(arguments.farm)
-            rules = rules_to(configuration, farm.name)
-            servers = seen_servers(machine, farm.name)
+            servers = seen_servers(machine, configuration, farm.name)
             record = _plain(asdict(farm)) | {"machine": machine.name, "servers": servers}
-            record["rules"] = [{"name": rule.name, "location": place, "enabled": rule.enabled} for place, rule in rules]
+            record["rules"] = [
+                {"name": one.rule.name, "location": one.location, "enabled": one.rule.enabled, "map": one.map}
+                for one in rules_to(configuration, farm.name)
+            ]
             shown.append(record)
             lines += _lines(farm, record, run_time=has_run_time(machine))
     out.result(shown[0] if len(shown) == 1 else shown, lines)
@@ -125,9 +134,16 @@ def _lines(farm: WebFarm, record: dict[str, Any], *, run_time: bool) -> list[str
         "",
     ]
     plain = WebFarm(farm.name, servers=farm.servers, enabled=farm.enabled)
-    changed = _differing(_plain(asdict(farm)), _plain(asdict(plain)))
-    lines += ["settings that are not ARR's defaults:"] + [f"  {name} = {value}" for name, value in changed]
+    changed = _differing(asdict(farm), asdict(plain))
+    lines += ["settings that are not ARR's defaults:"] + [f"  {name} = {_told(value)}" for name, value in changed]
     return lines if changed else [*lines[:-1], "all settings are ARR's defaults"]
+
+
+def _told(value: object) -> str:
+    """A value as the file has it: times with their unit, switches as true and false."""
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():g} s"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _cell(value: object) -> str:
@@ -175,12 +191,12 @@ def _create(arguments: argparse.Namespace, out: Output) -> ExitCode:
 
 def _described(arguments: argparse.Namespace) -> WebFarm:
     plain = WebFarm(arguments.farm)
-    protocol = replace(plain.protocol, timeout=timedelta(seconds=arguments.timeout))
+    protocol = replace(plain.protocol, timeout=arguments.timeout)
     if arguments.no_cache:
         protocol = replace(protocol, cache=replace(protocol.cache, enabled=False))
     health = HealthCheck(
         url=arguments.health_url,
-        interval=timedelta(seconds=arguments.health_interval),
+        interval=arguments.health_interval,
         status_code_match=arguments.health_status,
         response_match=arguments.health_text,
     )
@@ -190,32 +206,37 @@ def _described(arguments: argparse.Namespace) -> WebFarm:
 
 def _server(text: str) -> Server:
     address, colon, port = text.rpartition(":")
-    if not colon or (":" in address and not address.endswith("]")):  # no port, or a bare IPv6 address
+    if not colon or (":" in address and "/" not in address and not address.endswith("]")):  # or a bare IPv6 address
         return Server(text)
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        raise UsageError(f"--server {text}: '{port}' is no port", hint="Write ADDRESS or ADDRESS:PORT.")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        what = "an address has no scheme and no path" if "/" in text else f"'{port}' is no port"
+        raise UsageError(f"--server {text}: {what}", hint="Write ADDRESS or ADDRESS:PORT.")
     return Server(address, http_port=int(port))
 
 
 def _remove(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    from arr_bluegreen.webfarm.change import RemoveFarm, RemoveRule
+    from arr_bluegreen.webfarm.change import RemoveFarm
+
+    arguments.despite = ["ARR023"] if arguments.force else []  # what --force is for: rules that lead nowhere
 
     def decide(configuration: Configuration, machine: Machine) -> Sequence[ConfigChange]:
         try:
-            farm = configuration.farm(arguments.farm)
+            with gone_already():
+                farm = configuration.farm(arguments.farm)
         except NoSuchObject:
             if arguments.force:
                 return []
             raise
         rules = rules_to(configuration, farm.name)
-        if rules and not (arguments.with_rules or arguments.force):
-            names = ", ".join(f"'{rule.name}'" + (f" in {place}" if place else "") for place, rule in rules)
+        if arguments.force and not arguments.with_rules:
+            return [RemoveFarm(farm.name)]
+        if rules and not arguments.with_rules:
             raise RefusedError(
-                f"rules still point to farm '{farm.name}': {names}",
+                f"rules still point to farm '{farm.name}': {told(rules)}",
                 hint="They would send their requests nowhere: say --with-rules to remove them too, or --force.",
             )
-        gone = [RemoveRule(rule.name, place) for place, rule in rules if arguments.with_rules]
-        return [*gone, RemoveFarm(farm.name)]
+        named = [one for one in rules if not (one.map and arguments.force)]
+        return [*removals(configuration, named), RemoveFarm(farm.name)]
 
     return carry_out(arguments, out, decide)
 

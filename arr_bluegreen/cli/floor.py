@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from arr_bluegreen.cli.options import count
 from arr_bluegreen.cli.target import has_run_time
 from arr_bluegreen.control.interface import Configuration, Machine
 from arr_bluegreen.errors import FloorError, NoSuchObject
@@ -15,7 +16,7 @@ from arr_bluegreen.webfarm.state import FarmStatus, certainly_receives, receives
 def add_floor(parser: argparse.ArgumentParser) -> None:
     """--floor N and --force."""
     parser.add_argument(
-        "--floor", type=int, default=1, metavar="N", help="refuse to leave fewer servers in service (default 1)"
+        "--floor", type=count, default=1, metavar="N", help="refuse to leave fewer servers in service (default 1)"
     )
     parser.add_argument("--force", action="store_true", help="do it below the floor all the same")
 

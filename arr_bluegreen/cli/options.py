@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from arr_bluegreen.errors import ExitCode, UsageError
@@ -50,6 +52,24 @@ def verb(verbs: Any, name: str, text: str, run: Run, *, target: bool = False, ch
             help="shared configuration: how long each named machine gets to see the change (60)",
         )
     return parser
+
+
+def seconds(text: str) -> timedelta:
+    """A number of seconds on the command line, such as 30 or 0.5; at most ten years of them."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 10 * 365 * 86400:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds")
+    return timedelta(seconds=number)
+
+
+def count(text: str) -> int:
+    """A whole number on the command line, 0 or more."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number, 0 or more")
+    return int(text)
 
 
 def common(parser: argparse.ArgumentParser) -> None:

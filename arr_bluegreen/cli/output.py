@@ -37,6 +37,15 @@ class Output:
             for line in lines:
                 print(_fitted(line, sys.stdout))
 
+    def diff(self, value: Any, text: str) -> None:
+        """A unified diff: byte for byte what ``patch`` needs where stdout is no terminal, readable where it is one."""
+        if self.json or sys.stdout.isatty():
+            self.result(value, (line.rstrip("\r") for line in text.removesuffix("\n").split("\n")))
+            return
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
+
     def table(self, value: Any, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
         """Rows under columns for people, ``value`` as JSON with --json. Aligned text where stdout is no terminal."""
         if self.json:
@@ -51,6 +60,10 @@ class Output:
         widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)]
         for row in [list(columns), *cells]:
             print(_plain("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))
+
+    def width(self, stream: TextIO) -> int:
+        """Columns a line on this stream may take: the terminal's, 120 where it is none."""
+        return shutil.get_terminal_size().columns if stream.isatty() else 120
 
     def say(self, text: str, *, level: int = 0) -> None:
         """Talk: to stderr, when -v was given at least ``level`` times."""

@@ -6,55 +6,58 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from arr_bluegreen.cli.acting import act_on_each
 from arr_bluegreen.cli.changing import carry_out
-from arr_bluegreen.cli.options import Parser, Run, verb, verbs_of
+from arr_bluegreen.cli.options import Parser, verb, verbs_of
 from arr_bluegreen.cli.output import Output
-from arr_bluegreen.cli.serving import add_force, pool_of, pool_sites, refuse_serving
-from arr_bluegreen.cli.target import has_run_time, machines
+from arr_bluegreen.cli.serving import pool_of, pool_sites
+from arr_bluegreen.cli.site_or_pool import Kind, add_acts, named, tell_list, tell_one
+from arr_bluegreen.cli.target import has_run_time
 from arr_bluegreen.control.interface import Configuration, Machine
-from arr_bluegreen.control.nodes import each
 from arr_bluegreen.deployment.instance import slot_pool
 from arr_bluegreen.deployment.names import check_pool_name
 from arr_bluegreen.errors import ExitCode, RefusedError, UsageError
 from arr_bluegreen.webfarm.change import AddPool, ConfigChange, CopyIdentity, RemovePool, SetPool, settings
+
+POOL = Kind(
+    "pool",
+    pool_of,
+    lambda configuration, pool: pool_sites(configuration, pool.name),
+    lambda machine, pool: machine.sites.start_pool(pool.name),
+    lambda machine, pool: machine.sites.stop_pool(pool.name),
+    lambda machine, pool: machine.sites.recycle_pool(pool.name),
+    lambda pool: pool.auto_start,
+    lambda pool, value: SetPool(pool.name, settings(auto_start=value)),
+)
 
 
 def add(parser: Parser) -> None:
     """The verbs of ``pool``."""
     verbs = verbs_of(parser)
     verb(verbs, "list", "pools; on a machine, their state and worker processes", _list, target=True)
-    _named(verbs, "show", "one pool, everything", _show)
-    one = _named(verbs, "add", "a new pool, fit for a slot: always running, never recycled by time", _add, changes=True)
+    named(verbs, POOL, "show", "one pool, everything", _show)
+    text = "a new pool, fit for a slot: always running, never recycled by time"
+    one = named(verbs, POOL, "add", text, _add, changes=True)
     one.add_argument("--runtime", default="", metavar="VERSION", help='managedRuntimeVersion, "" = No Managed Code')
     one.add_argument("--identity-of", metavar="POOL", help="run as that pool does; the password is never shown")
-    _named(verbs, "remove", "a pool no site uses goes", _remove, changes=True)
-    _named(verbs, "start", "run time: start it", _start, changes=True)
-    one = _named(
-        verbs, "stop", "run time: stop it when its requests are done, by force after its time", _stop, changes=True
+    named(verbs, POOL, "remove", "a pool no site uses goes", _remove, changes=True)
+    add_acts(
+        verbs,
+        POOL,
+        "stop it when its requests are done, by force after its time",
+        "a new worker process takes over",
+        "autoStart",
     )
-    one.add_argument("--for-good", action="store_true", help="also after a reboot: autoStart = false")
-    add_force(one)
-    _named(verbs, "recycle", "run time: a new worker process takes over", _recycle, changes=True)
 
 
-# -- private -------------------------------------------------------------------------------------------
-
-
-def _named(verbs: Any, name: str, text: str, run: Run, *, changes: bool = False) -> Parser:
-    one = verb(verbs, name, text, run, target=True, changes=changes)
-    one.add_argument("name", metavar="POOL")
-    return one
-
-
-def seen_pools(machine: Machine, names: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The pools of a machine as plain values; state, workers and requests only where it has a run time."""
+def seen_pools(machine: Machine, name: str = "") -> list[dict[str, Any]]:
+    """The pools of a machine (the one of this name, if given) as plain values; state, workers and requests only where
+    it has a run time."""
+    names = [name] if name else []
     running = {one.name.casefold(): one for one in machine.sites.pools(names)} if has_run_time(machine) else {}
     configuration = machine.config.read()
-    wanted = {one.casefold() for one in names}
     seen = []
     for one in configuration.pools:
-        if wanted and one.name.casefold() not in wanted:
+        if name and one.name != name:
             continue
         status = running.get(one.name.casefold())
         seen.append(
@@ -76,45 +79,28 @@ def seen_pools(machine: Machine, names: Sequence[str] = ()) -> list[dict[str, An
     return seen
 
 
+# -- private -------------------------------------------------------------------------------------------
+
+
 def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    with machines(arguments, out) as found:
-        seen = [one for some in each(found, seen_pools) for one in some]
-        several = len(found) > 1
-    columns = [
-        *(["machine"] if several else []),
-        "name",
-        "state",
-        "workers",
-        "requests",
-        "start mode",
-        "runtime",
-        "sites",
-    ]
-    rows = [
-        [
-            *([one["machine"]] if several else []),
-            one["name"],
-            one["state"] or "-",
-            "-" if one["workers"] is None else " ".join(str(w["pid"]) for w in one["workers"]) or "none",
-            "-" if one["workers"] is None else one["requests"],
-            one["start_mode"],
-            one["runtime"],
-            ", ".join(one["sites"]),
-        ]
-        for one in seen
-    ]
-    out.table(seen, columns, rows)
-    return ExitCode.DONE
+    columns = {
+        "name": lambda one: one["name"],
+        "state": lambda one: one["state"] or "-",
+        "workers": lambda one: _pids(one["workers"]),
+        "requests": lambda one: "-" if one["workers"] is None else one["requests"],
+        "start mode": lambda one: one["start_mode"],
+        "runtime": lambda one: one["runtime"],
+        "sites": lambda one: ", ".join(one["sites"]),
+    }
+    return tell_list(arguments, out, seen_pools, columns)
+
+
+def _pids(workers: Sequence[dict[str, Any]] | None) -> str:
+    return "-" if workers is None else " ".join(str(one["pid"]) for one in workers) or "none"
 
 
 def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    with machines(arguments, out) as found:
-        shown = []
-        for machine in found:
-            shown += seen_pools(machine, [pool_of(machine.config.read(), arguments.name).name])
-    lines = [f"{key:18} {'-' if value is None else value}" for one in shown for key, value in one.items()]
-    out.result(shown[0] if len(shown) == 1 else shown, lines)
-    return ExitCode.DONE
+    return tell_one(arguments, out, POOL, seen_pools)
 
 
 def _add(arguments: argparse.Namespace, out: Output) -> ExitCode:
@@ -143,37 +129,3 @@ def _remove(arguments: argparse.Namespace, out: Output) -> ExitCode:
         return [RemovePool(pool.name)]
 
     return carry_out(arguments, out, decide)
-
-
-def _start(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    def act(machine: Machine, dry_run: bool) -> str:
-        pool = pool_of(machine.config.read(), arguments.name)
-        if not dry_run:
-            machine.sites.start_pool(pool.name)
-        return f"start pool '{pool.name}'"
-
-    return act_on_each(arguments, out, act)
-
-
-def _stop(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    def act(machine: Machine, dry_run: bool) -> str:
-        configuration = machine.config.read()
-        pool = pool_of(configuration, arguments.name)
-        refuse_serving(arguments, configuration, *pool_sites(configuration, pool.name))
-        if not dry_run:
-            machine.sites.stop_pool(pool.name)
-            if arguments.for_good and pool.auto_start:
-                machine.config.apply([SetPool(pool.name, settings(auto_start=False))])
-        return f"stop pool '{pool.name}'" + (" for good" if arguments.for_good else "")
-
-    return act_on_each(arguments, out, act)
-
-
-def _recycle(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    def act(machine: Machine, dry_run: bool) -> str:
-        pool = pool_of(machine.config.read(), arguments.name)
-        if not dry_run:
-            machine.sites.recycle_pool(pool.name)
-        return f"recycle pool '{pool.name}'"
-
-    return act_on_each(arguments, out, act)

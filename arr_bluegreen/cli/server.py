@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from arr_bluegreen.cli.changing import carry_out
+from arr_bluegreen.cli.changing import carry_out, gone_already, judged, warn_of_redirection
 from arr_bluegreen.cli.floor import add_floor, keep_floor, server_of
 from arr_bluegreen.cli.options import Parser, Run, verb, verbs_of
 from arr_bluegreen.cli.output import Output
@@ -47,6 +47,7 @@ def _adding(verbs: object) -> None:
     one.add_argument("--weight", type=int, default=100, metavar="N")
     one.add_argument("--host-name", default="", metavar="HOST", help="the Host header this server gets")
     one.add_argument("--offline", action="store_true", help="enabled = false: it gets no request until 'server online'")
+    judged(one)
 
 
 def _named(verbs: object, name: str, text: str, run: Run, *, changes: bool = False) -> Parser:
@@ -65,7 +66,10 @@ def _several(verbs: object, name: str, text: str, run: Run) -> Parser:
 
 def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
-        seen = [one for some in each(found, lambda one: seen_servers(one, arguments.farm)) for one in some]
+        for machine in found:
+            warn_of_redirection(machine, out)
+        some = each(found, lambda one: seen_servers(one, one.config.read(), arguments.farm))
+        seen = [one for records in some for one in records]
         shape = {"run_time": any(has_run_time(machine) for machine in found), "several": len(found) > 1}
         out.table(seen, columns(**shape), rows(seen, **shape))
         if not seen:
@@ -75,15 +79,18 @@ def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
 
 def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
-        shown = [one for some in each(found, lambda one: _shown(arguments, one)) for one in some]
+        for machine in found:
+            warn_of_redirection(machine, out)
+        shown = [one for records in each(found, lambda one: _shown(arguments, one)) for one in records]
     lines = [f"{key:32} {_said(value)}".rstrip() for one in shown for key, value in one.items() if value is not None]
     out.result(shown[0] if len(shown) == 1 else shown, lines)
     return ExitCode.DONE
 
 
 def _shown(arguments: argparse.Namespace, machine: Machine) -> list[dict[str, Any]]:
-    name = server_of(machine.config.read().farm(arguments.farm), arguments.address).address
-    return [one for one in seen_servers(machine, arguments.farm) if one["address"] == name]
+    configuration = machine.config.read()
+    name = server_of(configuration.farm(arguments.farm), arguments.address).address
+    return [one for one in seen_servers(machine, configuration, arguments.farm) if one["address"] == name]
 
 
 def _add(arguments: argparse.Namespace, out: Output) -> ExitCode:
@@ -115,7 +122,9 @@ def _add(arguments: argparse.Namespace, out: Output) -> ExitCode:
 
 def _remove(arguments: argparse.Namespace, out: Output) -> ExitCode:
     def decide(configuration: Configuration, machine: Machine) -> Sequence[ConfigChange]:
-        server = server_of(configuration.farm(arguments.farm), arguments.address)
+        farm = configuration.farm(arguments.farm)
+        with gone_already():
+            server = server_of(farm, arguments.address)
         keep_floor(arguments, machine, configuration, arguments.farm, [server.address])
         return [RemoveServer(arguments.farm, server.address)]
 

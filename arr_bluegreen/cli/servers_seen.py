@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from arr_bluegreen.cli.target import has_run_time
-from arr_bluegreen.control.interface import Machine
+from arr_bluegreen.control.interface import Configuration, Machine
 from arr_bluegreen.webfarm.farm import Server, WebFarm
 from arr_bluegreen.webfarm.state import FarmStatus, receives_new
 
@@ -21,9 +21,8 @@ _RUNNING = {
 }
 
 
-def seen_servers(machine: Machine, farm: str | None = None) -> list[dict[str, Any]]:
+def seen_servers(machine: Machine, configuration: Configuration, farm: str | None = None) -> list[dict[str, Any]]:
     """One record per server: ``machine``, ``farm``, the fields of ``Server``, ``in_service``, then ``ServerStatus``."""
-    configuration = machine.config.read()
     farms = [configuration.farm(farm)] if farm else list(configuration.farms)
     return [record for one in farms for record in _records(machine, one)]
 

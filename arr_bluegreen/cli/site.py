@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from arr_bluegreen.cli.acting import act_on_each
 from arr_bluegreen.cli.changing import carry_out
-from arr_bluegreen.cli.options import Parser, Run, verb, verbs_of
+from arr_bluegreen.cli.options import Parser, verb, verbs_of
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.serving import add_force, pool_of, refuse_serving, site_of
-from arr_bluegreen.cli.target import has_run_time, machines
+from arr_bluegreen.cli.site_or_pool import Kind, add_acts, named, tell_list, tell_one
+from arr_bluegreen.cli.target import has_run_time
 from arr_bluegreen.control.interface import Configuration, Machine
-from arr_bluegreen.control.nodes import each
 from arr_bluegreen.deployment.instance import free_site_id
 from arr_bluegreen.deployment.names import check_site_name
 from arr_bluegreen.deployment.ownership import Owned
@@ -21,46 +22,37 @@ from arr_bluegreen.errors import ExitCode, UsageError
 from arr_bluegreen.webfarm import Application, Binding, Site, VirtualDirectory
 from arr_bluegreen.webfarm.change import AddSite, ConfigChange, RemoveLocation, RemoveSite, SetSite, settings
 
+SITE = Kind(
+    "site",
+    site_of,
+    lambda configuration, site: (site,),
+    lambda machine, site: machine.sites.start_site(site.name),
+    lambda machine, site: machine.sites.stop_site(site.name),
+    lambda machine, site: machine.sites.recycle_pool(site.pool),
+    lambda site: site.server_auto_start,
+    lambda site, value: SetSite(site.name, settings(server_auto_start=value)),
+)
+
 
 def add(parser: Parser) -> None:
     """The verbs of ``site``."""
     verbs = verbs_of(parser)
     verb(verbs, "list", "sites with bindings, pool and folder; on a machine, their state", _list, target=True)
-    _named(verbs, "show", "one site, everything", _show)
+    named(verbs, SITE, "show", "one site, everything", _show)
     _adding(verbs)
-    one = _named(verbs, "remove", "the site and its <location> blocks go; its pool stays", _remove, changes=True)
-    add_force(one)
-    _named(verbs, "start", "run time: start it", _start, changes=True)
-    one = _named(verbs, "stop", "run time: close its listeners; running requests go on", _stop, changes=True)
-    one.add_argument("--for-good", action="store_true", help="also after a reboot: serverAutoStart = false")
-    add_force(one)
-    one = _named(verbs, "recycle", "run time: a new worker process for its pool", _recycle, changes=True)
-
-
-# -- private -------------------------------------------------------------------------------------------
-
-
-def _named(verbs: Any, name: str, text: str, run: Run, *, changes: bool = False) -> Parser:
-    one = verb(verbs, name, text, run, target=True, changes=changes)
-    one.add_argument("name", metavar="SITE")
-    return one
-
-
-def _adding(verbs: Any) -> None:
-    one = _named(verbs, "add", "a new site with one application", _add, changes=True)
-    one.add_argument("--path", required=True, metavar="FOLDER", help="its root folder")
-    one.add_argument("--pool", metavar="POOL", help="its application pool (default: the pool of its name)")
-    one.add_argument(
-        "--binding",
-        action="append",
-        metavar="PROTOCOL/IP:PORT:HOST",
-        help="such as http/*:8001: (may be given several times)",
+    text = "the site and its <location> blocks go; its pool stays"
+    add_force(named(verbs, SITE, "remove", text, _remove, changes=True))
+    add_acts(
+        verbs,
+        SITE,
+        "close its listeners; running requests go on",
+        "a new worker process for its pool",
+        "serverAutoStart",
     )
-    one.add_argument("--id", type=int, default=0, metavar="N", help="its id (default: above all there are)")
 
 
-def seen_sites(machine: Machine) -> list[dict[str, Any]]:
-    """The sites of a machine as plain values; ``state`` only where it has a run time."""
+def seen_sites(machine: Machine, name: str = "") -> list[dict[str, Any]]:
+    """The sites of a machine (the one of this name, if given) as plain values; ``state`` only where it runs."""
     states = {one.name.casefold(): one.state.value for one in machine.sites.sites()} if has_run_time(machine) else {}
     return [
         {
@@ -75,40 +67,45 @@ def seen_sites(machine: Machine) -> list[dict[str, Any]]:
             "applications": [{"path": a.path, "pool": a.pool} for a in one.applications],
         }
         for one in machine.config.read().sites
+        if not name or one.name == name
     ]
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+_FOLDER = re.compile(r"([A-Za-z]:[\\/]|\\\\[^\\/]+\\[^\\/]|%\w+(\(\w+\))?%)[^\x00-\x1f\"<>|?*]*")
+_BINDING = re.compile(r"(?P<protocol>https?)/(?P<address>.*):(?P<port>[0-9]{1,9}):(?P<host>[^:]*)")
+_HOST = re.compile(r"(\*\.)?[\w-]+(\.[\w-]+)*|\*|")
+
+
+def _adding(verbs: Any) -> None:
+    one = named(verbs, SITE, "add", "a new site with one application", _add, changes=True)
+    one.add_argument("--path", required=True, metavar="FOLDER", help="its root folder")
+    one.add_argument("--pool", metavar="POOL", help="its application pool (default: the pool of its name)")
+    one.add_argument(
+        "--binding",
+        action="append",
+        metavar="PROTOCOL/IP:PORT:HOST",
+        help="such as http/*:8001: (may be given several times)",
+    )
+    one.add_argument("--id", type=int, default=0, metavar="N", help="its id (default: above all there are)")
 
 
 def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    with machines(arguments, out) as found:
-        seen = [one for some in each(found, seen_sites) for one in some]
-        several = len(found) > 1
-    columns = [*(["machine"] if several else []), "name", "id", "state", "auto start", "pool", "bindings", "path"]
-    rows = [
-        [
-            *([one["machine"]] if several else []),
-            one["name"],
-            one["id"],
-            one["state"] or "-",
-            one["server_auto_start"],
-            one["pool"],
-            " ".join(one["bindings"]),
-            one["path"],
-        ]
-        for one in seen
-    ]
-    out.table(seen, columns, rows)
-    return ExitCode.DONE
+    columns = {
+        "name": lambda one: one["name"],
+        "id": lambda one: one["id"],
+        "state": lambda one: one["state"] or "-",
+        "auto start": lambda one: one["server_auto_start"],
+        "pool": lambda one: one["pool"],
+        "bindings": lambda one: " ".join(one["bindings"]),
+        "path": lambda one: one["path"],
+    }
+    return tell_list(arguments, out, seen_sites, columns)
 
 
 def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    with machines(arguments, out) as found:
-        shown = []
-        for machine in found:
-            name = site_of(machine.config.read(), arguments.name).name
-            shown += [one for one in seen_sites(machine) if one["name"] == name]
-    lines = [f"{key:18} {'-' if value is None else value}" for one in shown for key, value in one.items()]
-    out.result(shown[0] if len(shown) == 1 else shown, lines)
-    return ExitCode.DONE
+    return tell_one(arguments, out, SITE, seen_sites)
 
 
 def _add(arguments: argparse.Namespace, out: Output) -> ExitCode:
@@ -116,6 +113,10 @@ def _add(arguments: argparse.Namespace, out: Output) -> ExitCode:
     bindings = tuple(_binding(one) for one in arguments.binding or ())
     if not bindings:
         raise UsageError("a site needs a binding", hint="Say --binding http/*:8001: or the like.")
+    if not _FOLDER.fullmatch(arguments.path):
+        raise UsageError(f"{arguments.path!a} is no folder's whole path", hint=r"Write C:\apps\shop or the like.")
+    if arguments.id < 0:
+        raise UsageError("a site's id is a positive number", hint="Leave --id out.")
 
     def decide(configuration: Configuration, machine: Machine) -> Sequence[ConfigChange]:
         pool = pool_of(configuration, arguments.pool or name).name
@@ -142,11 +143,21 @@ def _refuse_taken(configuration: Configuration, name: str, bindings: Sequence[Bi
 
 
 def _binding(text: str) -> Binding:
-    protocol, slash, information = text.partition("/")
-    binding = Binding(protocol, information)
-    if not slash or protocol not in ("http", "https") or binding.port is None or information.count(":") < 2:
+    found = _BINDING.fullmatch(text)
+    if found is None:
         raise UsageError(f"'{text}' is no binding", hint="Write http/*:8001: or http/127.0.0.2:8001:www.example.com.")
-    return binding
+    if not 1 <= int(found["port"]) <= 65535:
+        raise UsageError(f"'{text}' names port {found['port']}", hint="Ports go from 1 to 65535.")
+    if not _is_address(found["address"]) or not _HOST.fullmatch(found["host"]):
+        raise UsageError(f"'{text}' names no IP address and host name", hint="Write * for every address.")
+    return Binding(found["protocol"], f"{found['address']}:{found['port']}:{found['host']}")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return text in ("", "*") or bool(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        return False
 
 
 def _remove(arguments: argparse.Namespace, out: Output) -> ExitCode:
@@ -156,37 +167,3 @@ def _remove(arguments: argparse.Namespace, out: Output) -> ExitCode:
         return [RemoveSite(site.name), RemoveLocation(site.name)]
 
     return carry_out(arguments, out, decide)
-
-
-def _start(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    def act(machine: Machine, dry_run: bool) -> str:
-        site = site_of(machine.config.read(), arguments.name)
-        if not dry_run:
-            machine.sites.start_site(site.name)
-        return f"start site '{site.name}'"
-
-    return act_on_each(arguments, out, act)
-
-
-def _stop(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    def act(machine: Machine, dry_run: bool) -> str:
-        configuration = machine.config.read()
-        site = site_of(configuration, arguments.name)
-        refuse_serving(arguments, configuration, site)
-        if not dry_run:
-            machine.sites.stop_site(site.name)
-            if arguments.for_good and site.server_auto_start:
-                machine.config.apply([SetSite(site.name, settings(server_auto_start=False))])
-        return f"stop site '{site.name}'" + (" for good" if arguments.for_good else "")
-
-    return act_on_each(arguments, out, act)
-
-
-def _recycle(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    def act(machine: Machine, dry_run: bool) -> str:
-        site = site_of(machine.config.read(), arguments.name)
-        if not dry_run:
-            machine.sites.recycle_pool(site.pool)
-        return f"recycle pool '{site.pool}' of site '{site.name}'"
-
-    return act_on_each(arguments, out, act)

@@ -1,7 +1,7 @@
 """Primitive edits as one appcmd command line, and what appcmd answers as an error (arr.md 4). Pure.
 
 Many settings of one section are one command and so one commit. What appcmd cannot say safely (several sections, a move,
-a copied identity, a name with a quote in it) is left to ``commit.ps1``.
+a copied identity, a name with a quote in it) is left to ``commit.ps1``; ``appcmd.ps1`` runs the rest.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from arr_bluegreen.apphost.edit import AddElement, Edit, NewElement, Place, RemoveElement, SetAttributes
 from arr_bluegreen.control.hresults import meaning
 from arr_bluegreen.control.quoting import Unquotable, indexer_value, quote_argument
-from arr_bluegreen.control.winrm_shell import Output
 from arr_bluegreen.errors import ArrBlueGreenError, RefusedError, RemoteError
 from arr_bluegreen.webfarm.rule import Position, Where
 
-APPCMD = r"C:\Windows\System32\inetsrv\appcmd.exe"
 LONGEST = 30_000
 """Characters of the longest command line: CreateProcess takes 32,767 (winrm.md 1)."""
 
@@ -36,15 +34,14 @@ def set_config(edits: Sequence[Edit]) -> tuple[str, ...] | None:
     return line if sum(map(len, line)) + len(line) <= LONGEST else None
 
 
-def judge(output: Output, host: str) -> None:
+def judge(text: str, exit_code: int, host: str) -> None:
     """Nothing when appcmd did it. Its word "changed" says nothing: it is printed before the commit (arr.md 4.3).
 
     Raises ``RemoteError`` (``code`` is the HRESULT or the exit code) or ``RefusedError`` for no rights.
     """
-    text = output.stdout.decode("utf-8", "replace")
-    if output.code == 0 and "ERROR (" not in text:
+    if exit_code == 0 and "ERROR (" not in text:
         return
-    raise error_of(text, output.code, host)
+    raise error_of(text, exit_code, host)
 
 
 def error_of(text: str, exit_code: int, host: str) -> ArrBlueGreenError:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from arr_bluegreen.control.disk import Disk, write_new
-from arr_bluegreen.errors import ConfigurationError, NoSuchObject
+from arr_bluegreen.errors import ArrBlueGreenError, ConfigurationError, NoSuchObject, UsageError
 
 if TYPE_CHECKING:
     from arr_bluegreen.webfarm.change import Patch, Undo
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Backup:
     """One copy: ``name`` is its file name, ``taken`` UTC, ``digest`` the first 12 hex digits of its sha256.
 
-    ``undoes`` is how many commits, made by us after it, its notes can undo.
+    ``undoes`` is how many commits of ours since then (also those noted beside later backups) can be undone.
     """
 
     name: str
@@ -47,14 +47,20 @@ class Backups:
     def all(self) -> tuple[Backup, ...]:
         """Every backup, the oldest first."""
         names = (self._pattern.match(name) for name in self._disk.names(self._folder))
-        return tuple(self._backup(match[0], match[1], match[2]) for match in names if match)
+        found: list[Backup] = []
+        undoes = 0
+        for match in reversed([one for one in names if one]):
+            one = self._backup(match[0], match[1], match[2])
+            undoes += len(_lines(one))
+            found.append(replace(one, undoes=undoes))
+        return tuple(reversed(found))
 
     def get(self, name: str = "") -> Backup:
         """The backup of this name ("" = the newest); raises ``NoSuchObject`` naming the ones there."""
         found = self.all()
         chosen = [one for one in found if name in ("", one.name)]
         if not chosen:
-            raise NoSuchObject("backup", name or "(newest)", tuple(one.name for one in found), where=str(self._folder))
+            raise _no_backup(name, found, self._folder)
         return chosen[-1]
 
     def take(self, data: bytes, now: datetime) -> Backup:
@@ -89,23 +95,29 @@ class Backups:
         """Remember what undoes one commit made after ``backup``; if that fails, only the undoing is lost."""
         from arr_bluegreen.webfarm.change import Undo  # only writers pay for it
 
-        patches = [asdict(patch) for undo in inverse if isinstance(undo, Undo) for patch in undo.patches]
-        line = json.dumps(patches, ensure_ascii=True) + "\n"
+        undos = [[asdict(patch) for patch in one.patches] for one in inverse if isinstance(one, Undo)]
+        line = json.dumps(undos, ensure_ascii=True) + "\n"
         with suppress(OSError), _notes(backup).open("a", encoding="ascii") as notes:
             notes.write(line)
 
     def undo(self, backup: Backup) -> tuple[Undo, ...]:
-        """What puts back every commit noted after ``backup``, the newest first."""
+        """What puts back every commit noted beside this backup and later ones, the newest first."""
         from arr_bluegreen.webfarm.change import Undo
 
-        return tuple(Undo(patches, ()) for patches in reversed(list(_noted(backup))))
+        since = [one for one in self.all() if one.name >= backup.name]
+        return tuple(Undo(patches, ()) for one in reversed(since) for line in reversed(_lines(one)) for patches in line)
+
+    def forget(self, backup: Backup) -> None:
+        """The commits noted beside this backup and later ones are undone: their notes go."""
+        for one in self.all():
+            if one.name >= backup.name:
+                _notes(one).unlink(missing_ok=True)
 
     # -- private ---------------------------------------------------------------------------------------
 
     def _backup(self, name: str, stamp: str, digest: str) -> Backup:
         taken = datetime.strptime(stamp, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
-        plain = Backup(name, taken, digest, self._folder / name)
-        return Backup(name, taken, digest, plain.path, sum(1 for _ in _noted(plain)))
+        return Backup(name, taken, digest, self._folder / name)
 
     def _sweep(self) -> None:
         """Half copies that a killed or failed writer left; the writers' lock is held whenever a backup is taken."""
@@ -124,13 +136,30 @@ def _notes(backup: Backup) -> Path:
     return backup.path.with_name(backup.name + ".undo")
 
 
-def _noted(backup: Backup) -> Iterator[tuple[Patch, ...]]:
+def _lines(backup: Backup) -> list[list[tuple[Patch, ...]]]:
+    """One entry per commit, the oldest first: the patches that undo it, in the groups and order to apply them."""
     try:
         lines = _notes(backup).read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError):
-        return
-    from arr_bluegreen.webfarm.change import Patch
-
+        return []
+    found = []
     for line in lines:
         with suppress(ValueError, TypeError):  # a torn last line is no note
-            yield tuple(Patch(**patch) for patch in json.loads(line))
+            found.append(_read_line(json.loads(line)))
+    return found
+
+
+def _read_line(groups: list[Any]) -> list[tuple[Patch, ...]]:
+    from arr_bluegreen.webfarm.change import Patch
+
+    if groups and isinstance(groups[0], dict):  # as versions before this one wrote: one group, not told from others
+        groups = [groups]
+    return [tuple(Patch(**patch) for patch in group) for group in groups]
+
+
+def _no_backup(name: str, found: Sequence[Backup], folder: Path) -> ArrBlueGreenError:
+    if name or found:
+        return NoSuchObject("backup", name, tuple(one.name for one in found), where=str(folder))
+    return UsageError(
+        f"there is no backup in {folder}", hint="The first write makes one, and 'config backup' makes one now."
+    )

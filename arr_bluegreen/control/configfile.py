@@ -115,7 +115,7 @@ class ConfigFile:
         new = edit(old)
         if new == old:
             return Update(0, digest_of(old), self._backup)
-        self._refuse_what_is_pointless()
+        self.refuse_redirected()
         with self._locked():
             return self._update_locked(edit, old, new)
 
@@ -183,7 +183,8 @@ class ConfigFile:
             self._disk.make_folder(self._ours)
             self._backup = self.backups.take(data, self._clock.now())
 
-    def _refuse_what_is_pointless(self) -> None:
+    def refuse_redirected(self) -> None:
+        """Raises ``RefusedError`` when IIS does not read this file and nobody said to write it all the same."""
         elsewhere = self.redirected_to()
         if elsewhere and not self._despite_redirection:
             raise RefusedError(

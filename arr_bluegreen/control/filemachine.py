@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
-from arr_bluegreen.apphost import ApplicationHost
+from arr_bluegreen.apphost import ApplicationHost, Applied
 from arr_bluegreen.control.backups import Backup
-from arr_bluegreen.control.configfile import ConfigFile
+from arr_bluegreen.control.configfile import ConfigFile, digest_of
 from arr_bluegreen.control.interface import (
     Capability,
     Commit,
@@ -21,10 +21,10 @@ from arr_bluegreen.control.interface import (
     SiteControl,
 )
 from arr_bluegreen.control.textdiff import unified
-from arr_bluegreen.errors import CapabilityMissing
+from arr_bluegreen.errors import CapabilityMissing, ConfigurationError
 
 if TYPE_CHECKING:
-    from arr_bluegreen.webfarm.change import ConfigChange
+    from arr_bluegreen.webfarm.change import ConfigChange, Undo
 
 
 class FileConfig:
@@ -41,28 +41,41 @@ class FileConfig:
         """All changes in one write, or none; what ``ConfigFile.update`` raises."""
         return self.change(lambda _: changes)
 
-    def change(self, decide: Callable[[Configuration], Sequence[ConfigChange]]) -> Commit:
+    def change(
+        self,
+        decide: Callable[[Configuration], Sequence[ConfigChange]],
+        judge: Callable[[ApplicationHost], None] | None = None,
+    ) -> Commit:
         """The changes that ``decide`` finds for the configuration as it is, in one write, or none.
 
-        ``decide`` may be asked again, under the lock, when somebody else wrote meanwhile; what it raises is raised.
+        ``decide`` may be asked again, under the lock, when somebody else wrote meanwhile; what it raises is raised,
+        and what ``judge`` raises, who is shown the configuration that is about to be written.
         """
         inverse: tuple[ConfigChange, ...] = ()
 
         def edit(data: bytes) -> bytes:
             nonlocal inverse
-            changed, inverse = _changed(ApplicationHost.parse(data, file=str(self.file.path)), decide)
-            return changed
+            applied = self._applied(data, decide)
+            inverse = applied.inverse
+            if applied.differs and judge is not None:
+                judge(applied.host)
+            return applied.to_bytes()
 
         update = self.file.update(edit)
         if update.writes and update.backup is not None:
             self.file.backups.note(update.backup, inverse)
         return Commit(update.writes, inverse if update.writes else (), update.digest)
 
-    def preview(self, changes: Sequence[ConfigChange]) -> str:
-        """The unified diff that applying the changes would make; "" when nothing differs."""
+    def preview(self, changes: Sequence[ConfigChange], judge: Callable[[ApplicationHost], None] | None = None) -> str:
+        """The unified diff that applying the changes would make; "" when nothing differs. What the act would refuse,
+        and what ``judge`` refuses, is refused here too."""
         before = self.file.read()
-        after, _ = _changed(ApplicationHost.parse(before, file=str(self.file.path)), lambda _: changes)
-        return self.diff(before, after, str(self.file.path))
+        applied = self._applied(before, lambda _: changes)
+        if applied.differs:
+            self.file.refuse_redirected()
+            if judge is not None:
+                judge(applied.host)
+        return self.diff(before, applied.to_bytes(), str(self.file.path))
 
     def diff(self, before: bytes, after: bytes, name: str, after_name: str = "") -> str:
         """The unified diff from ``before`` (called ``name``) to ``after``; "" when nothing differs."""
@@ -80,14 +93,37 @@ class FileConfig:
         Raises ``ConfigurationError`` when a place reads otherwise than we left it.
         """
         undone = self.file.backups.undo(backup)
-        return lambda data: _changed(ApplicationHost.parse(data, file=str(self.file.path)), lambda _: undone)[0]
 
+        def edit(data: bytes) -> bytes:
+            if digest_of(data).startswith(backup.digest):
+                return data
+            host = ApplicationHost.parse(data, file=str(self.file.path))
+            for one in undone:
+                applied = host.apply([one])
+                if one.patches and not applied.differs:
+                    raise self._left_otherwise(one, host)
+                host = applied.host
+            return host.to_bytes()
 
-def _changed(
-    host: ApplicationHost, decide: Callable[[Configuration], Sequence[ConfigChange]]
-) -> tuple[bytes, tuple[ConfigChange, ...]]:
-    applied = host.apply(decide(host))
-    return applied.host.to_bytes(), applied.inverse
+        return edit
+
+    # -- private ---------------------------------------------------------------------------------------
+
+    def _applied(self, data: bytes, decide: Callable[[Configuration], Sequence[ConfigChange]]) -> Applied:
+        host = ApplicationHost.parse(data, file=str(self.file.path))
+        return host.apply(decide(host))
+
+    def _left_otherwise(self, undo: Undo, host: ApplicationHost) -> ConfigurationError:
+        patch = next((one for one in undo.patches if not host.can_undo(one)), undo.patches[0])
+        line, column = host.position_of(patch.anchor) or (None, None)
+        return ConfigurationError(
+            "reads otherwise than we left it: somebody else changed it since, so it is not undone",
+            file=str(self.file.path),
+            line=line,
+            column=column,
+            element=patch.anchor,
+            hint="Nothing was changed. See 'config diff', and edit by hand or restore the copy whole (without --undo).",
+        )
 
 
 class FileMachine:

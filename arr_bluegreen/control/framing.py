@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,21 +17,33 @@ from typing import Any
 
 from arr_bluegreen.errors import RemoteError
 
-POWERSHELL = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
+WINDOWS = r"C:\Windows"
+"""Where Windows is taken to be on a machine that cannot be asked: without cmd.exe nobody expands ``%windir%``."""
+POWERSHELL = rf"{WINDOWS}\System32\WindowsPowerShell\v1.0\powershell.exe"
+PARAM = "param($Request)\n"
 READY, REFUSED, BEGIN, END = b"ARRBG-READY ", b"ARRBG-REFUSED ", b"ARRBG-BEGIN ", b"ARRBG-END "
 
 
 @cache
-def script_text(name: str) -> str:
-    """The text of ``control/scripts/NAME.ps1``, with LF line ends."""
+def file_text(name: str) -> str:
+    """The text of ``control/scripts/NAME.ps1`` as it lies there, with LF line ends."""
     file = resources.files("arr_bluegreen.control").joinpath("scripts", f"{name}.ps1")
     return file.read_text(encoding="utf-8").replace("\r\n", "\n")
 
 
 @cache
+def script_text(name: str) -> str:
+    """The script as it is sent: what ``# needs: common`` names stands after its ``param``, which must come first."""
+    text = file_text(name)
+    head, param, body = text.partition(PARAM)
+    needed = re.findall(r"(?m)^# needs: (\w+)$", head)
+    return head + param + "".join(_functions(one) for one in needed) + body
+
+
+@cache
 def bootstrap_text() -> str:
     """bootstrap.ps1 as it is sent: without full-line comments, blank lines and indents, LF between lines."""
-    lines = (line.strip() for line in script_text("bootstrap").split("\n"))
+    lines = (line.strip() for line in file_text("bootstrap").split("\n"))
     return "\n".join(line for line in lines if line and not line.startswith("#"))
 
 
@@ -129,3 +142,11 @@ def unwired(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RemoteError("the machine's PowerShell answered something that is not an answer of ours")
     return value
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+def _functions(name: str) -> str:
+    """A file of functions without the comment at its head."""
+    return re.sub(r"\A(?:#[^\n]*\n)+", "", file_text(name))

@@ -1,19 +1,16 @@
-"""What a machine's controls stand on: our scripts and appcmd, whichever way they are run there."""
+"""What a machine's controls stand on: our scripts, whichever way they are run there."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from arr_bluegreen.control.appcmd import APPCMD
 from arr_bluegreen.control.interface import Clock
 from arr_bluegreen.control.powershell import PowerShell
-from arr_bluegreen.control.winrm import Connection, ShellGone
-from arr_bluegreen.control.winrm_shell import Output, Shell
-
-APPCMD_WITHIN = 60.0
+from arr_bluegreen.control.winrm import Connection
+from arr_bluegreen.control.winrm_shell import Shell
 
 
 class Hands(Protocol):
@@ -25,9 +22,6 @@ class Hands(Protocol):
     def clock(self) -> Clock: ...
     def call(self, script: str, request: Mapping[str, Any], *, within: float = 60.0) -> dict[str, Any]:
         """One of our scripts; raises as ``PowerShell.call`` does."""
-
-    def appcmd(self, arguments: Sequence[str]) -> Output:
-        """appcmd with these quoted arguments; raises ``UnreachableError`` (``maybe_done`` when its fate is unknown)."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -73,20 +67,6 @@ class WinrmHands:
         """One of our scripts."""
         with self._lane() as lane:
             return lane.powershell.call(script, request, within=within)
-
-    def appcmd(self, arguments: Sequence[str]) -> Output:
-        """appcmd, started by the shell itself (no cmd.exe)."""
-        with self._lane() as lane:
-            try:
-                return lane.shell.run(APPCMD, arguments, within=APPCMD_WITHIN)
-            except ShellGone as gone:
-                lane.connection.say(f"appcmd: {gone}; once more in a new shell")
-                lane.powershell.drop()
-                lane.shell.forget()
-            try:
-                return lane.shell.run(APPCMD, arguments, within=APPCMD_WITHIN)
-            except ShellGone as gone:
-                raise gone.error from gone
 
     def close(self) -> None:
         """Close every lane, also one that a thread was interrupted in."""

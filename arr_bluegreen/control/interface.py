@@ -169,7 +169,7 @@ class FileControl(Protocol):
     """Files and folders of the machine by absolute path (in the machine's own notation)."""
 
     def read_text(self, path: str) -> str | None:
-        """UTF-8 text (at most 4 MB), or None when there is no such file."""
+        """Text (at most 4 MB; a byte order mark stays), or None when there is no file. Not UTF-8: ``UsageError``."""
 
     def write_text(self, path: str, text: str) -> None:
         """Written whole or not at all; missing folders are made."""
@@ -189,6 +189,9 @@ class FileControl(Protocol):
     def expand_zip(self, source: str, target: str) -> FolderDigest:
         """A zip of the machine expanded to a new folder, whole or not at all, under the rules of a safe extract."""
 
+    def check_zip(self, source: str) -> None:
+        """A zip of the machine read whole under the same rules, nothing written; raises what ``expand_zip`` raises."""
+
     def upload(self, source: str, target: str) -> None:
         """A local file put on the machine (winrm: up to a stated size)."""
 
@@ -196,12 +199,10 @@ class FileControl(Protocol):
         """Gone afterwards, with all below it."""
 
     def hosts_entries(self, owner: str | None = None) -> tuple[tuple[str, str], ...]:
-        """The hosts file's entries as (IP address, name), in order, a line of several names as several entries;
-        with ``owner`` only the lines marked as its (``# owner`` at the end)."""
+        """(IP address, name) of each line in order, a line's names singly; with ``owner`` only lines marked as its."""
 
     def set_hosts_entries(self, owner: str, entries: Sequence[tuple[str, str]]) -> bool:
-        """The lines marked as ``owner``'s become exactly these (none: they go); a backup first, other lines stay
-        byte for byte. True when the file was written."""
+        """Lines ending in ``# owner`` become exactly these; a backup first, other bytes stay. True when written."""
 
 
 # -- probe --------------------------------------------------------------------------------------------------

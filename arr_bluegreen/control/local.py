@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import socket
@@ -12,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from arr_bluegreen.control.clock import SystemClock
+from arr_bluegreen.control.framing import WINDOWS
 from arr_bluegreen.control.interface import Clock, FileControl, RecordStore
 from arr_bluegreen.control.local_files import LocalFiles, machine_records
 from arr_bluegreen.control.powershell import PowerShell
 from arr_bluegreen.control.windows import is_32_bit_on_64, is_elevated
 from arr_bluegreen.control.winrm_machine import ScriptedMachine
-from arr_bluegreen.control.winrm_shell import Output, Received
-from arr_bluegreen.errors import RefusedError, UnreachableError
+from arr_bluegreen.control.winrm_shell import Received
+from arr_bluegreen.errors import RefusedError
 
 if TYPE_CHECKING:
     from arr_bluegreen.control.connect import ConnectSettings
@@ -51,7 +53,7 @@ def why_not(platform: str, elevated: bool | None, is_32_bit: bool) -> RefusedErr
 
 
 class LocalHands:
-    """Scripts and appcmd of this machine; one caller at a time."""
+    """Scripts on this machine; one caller at a time."""
 
     def __init__(self, settings: ConnectSettings | None, clock: Clock) -> None:
         self.name, self.clock = socket.gethostname(), clock
@@ -65,20 +67,6 @@ class LocalHands:
         with self._lock:
             return self._powershell.call(script, request, within=within)
 
-    def appcmd(self, arguments: Sequence[str]) -> Output:
-        """appcmd with these quoted arguments; no shell in between."""
-        path = rf"{os.environ.get('WINDIR', _WINDIR)}\System32\inetsrv\appcmd.exe"
-        line = " ".join((path, *arguments))
-        try:
-            done = subprocess.run(line, capture_output=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
-        except FileNotFoundError as error:
-            raise RefusedError(
-                f"{self.name}: there is no {path}", hint="Install IIS with its scripting tools."
-            ) from error
-        except subprocess.TimeoutExpired as error:
-            raise UnreachableError(f"{self.name}: appcmd did not end within 60 s", maybe_done=True) from error
-        return Output(done.stdout, done.stderr, done.returncode & 0xFFFFFFFF)
-
     def close(self) -> None:
         """End the kept PowerShell."""
         self._powershell.close()
@@ -88,7 +76,9 @@ class LocalLauncher:
     """Starts programs here as ``powershell.Launcher``."""
 
     def start(self, program: str, arguments: Sequence[str], *, again: bool = False) -> LocalProgram:
-        """A program with pipes for its three streams."""
+        """A program with pipes for its three streams; one of Windows is taken from where this Windows lies."""
+        if program.startswith(WINDOWS):
+            program = os.environ.get("WINDIR", WINDOWS) + program.removeprefix(WINDOWS)
         try:
             return LocalProgram([program, *arguments])
         except OSError as error:
@@ -136,9 +126,10 @@ class LocalProgram:
 
     def stop(self) -> None:
         """End it."""
-        for stream in (self._process.stdin,):
-            if stream is not None and not stream.closed:
-                _closed(stream)
+        stdin = self._process.stdin
+        if stdin is not None:
+            with contextlib.suppress(OSError):  # what it had not read yet goes with it
+                stdin.close()
         try:
             self._process.wait(2)
         except subprocess.TimeoutExpired:
@@ -159,11 +150,3 @@ class LocalProgram:
 # -- private -------------------------------------------------------------------------------------------
 
 _ELSEWHERE = "Name the machine: --on winrm:HOST, or work on a file: --on file:PATH."
-_WINDIR = r"C:\Windows"
-
-
-def _closed(stream: IO[bytes]) -> None:
-    try:
-        stream.close()
-    except OSError:
-        return

@@ -78,6 +78,11 @@ class LocalFiles:
         with _told("expand", _path(source)):
             return safe_extract.expand_zip(_path(source), _path(target), self._limits)
 
+    def check_zip(self, source: str) -> None:
+        """The zip judged and read whole, nothing written; ``BadZip`` as ``expand_zip`` raises it."""
+        with _told("read", _path(source)):
+            safe_extract.inspect_zip(_path(source), self._limits)
+
     def upload(self, source: str, target: str) -> None:
         """A file copied, whole or not at all."""
         place = _path(target)
@@ -91,11 +96,12 @@ class LocalFiles:
                 partial.unlink(missing_ok=True)
 
     def delete_folder(self, path: str) -> None:
-        """Gone afterwards, with all below it; links in it go, what they lead to stays."""
+        """Gone afterwards, with all below it and what a killed filling of it left; links go, not what they lead to."""
         place = _path(path)
         if place == Path(place.anchor):
             raise RefusedError(f"{place} is a whole drive", hint="Name a folder.")
         with _told("delete", place):
+            safe_extract.delete_partials(place)
             if place.is_symlink():
                 place.unlink()
             elif place.is_dir():
@@ -112,12 +118,17 @@ class LocalFiles:
             after = hosts_file.with_entries(before, owner, entries)
             if after == before:
                 return False
-            stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-            write_whole(self._hosts.with_name(f"hosts.arr-bluegreen-{stamp}.bak"), before.encode("latin-1"))
+            self._back_up_hosts(before)
             if self._hosts_text() != before:
                 raise RefusedError(f"{self._hosts} was changed by another program meanwhile", hint="Try again.")
             write_whole(self._hosts, after.encode("latin-1"), like=self._hosts)
             return True
+
+    def _back_up_hosts(self, text: str) -> None:
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+        write_whole(self._hosts.with_name(f"hosts.arr-bluegreen-{stamp}.bak"), text.encode("latin-1"))
+        for old in sorted(self._hosts.parent.glob("hosts.arr-bluegreen-*.bak"))[: -hosts_file.BACKUPS]:
+            old.unlink(missing_ok=True)
 
     def _hosts_text(self) -> str:
         with _told("read", self._hosts):  # latin-1: any byte of the admin's comments comes back as it was

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from arr_bluegreen.apphost import ApplicationHost
 from arr_bluegreen.apphost.document import Applied
 from arr_bluegreen.apphost.edit import Edit, to_json
+from arr_bluegreen.control import replies
 from arr_bluegreen.control.appcmd import judge, set_config
 from arr_bluegreen.control.hands import Hands
 from arr_bluegreen.control.hresults import ALREADY_EXISTS, NOT_FOUND, PASSING
@@ -112,11 +113,12 @@ class RemoteConfig:
 
     def _commit(self, edits: tuple[Edit, ...], digest: str) -> None:
         line = set_config(edits)
-        if line is not None:
-            judge(self._hands.appcmd(line), self._hands.name)
+        if line is None:
+            request = {"edits": [to_json(one) for one in edits], "expect": digest}
+            self._hands.call("commit", request, within=COMMIT_WITHIN)
             return
-        request = {"edits": [to_json(one) for one in edits], "expect": digest}
-        self._hands.call("commit", request, within=COMMIT_WITHIN)
+        told = self._hands.call("appcmd", {"arguments": line, "expect": digest}, within=COMMIT_WITHIN)
+        judge(*replies.appcmd_answer(told), self._hands.name)
 
     def _compare(self, wanted: ApplicationHost, found: ApplicationHost, changes: Sequence[ConfigChange]) -> None:
         """Success texts lie (arr.md 4.3): what was meant must be what is read."""

@@ -17,7 +17,6 @@ PIECE = 512 * 1024
 """Bytes of one piece of an upload."""
 LARGEST_UPLOAD = 256 << 20
 """Bytes of the largest upload: beyond, use a share or a package feed; WinRM moves some MB per second at best."""
-HOSTS = r"%windir%\System32\drivers\etc\hosts"
 LONG = 1800.0
 
 
@@ -61,6 +60,10 @@ class RemoteFiles:
         """A zip expanded to a new folder, whole or not at all; raises ``UsageError`` for one that breaks a rule."""
         return self._fill("expand", source, target)
 
+    def check_zip(self, source: str) -> None:
+        """The zip judged and read whole, nothing written; raises ``BadZip``, or ``UsageError`` when it is not there."""
+        self._hands.call("folder", {"op": "check", "source": source}, within=LONG)
+
     def upload(self, source: str, target: str) -> None:
         """A local file put there in pieces; each may be sent twice, since it says where it belongs. At most 256 MB."""
         file = Path(source)
@@ -85,10 +88,11 @@ class RemoteFiles:
 
     def hosts_entries(self, owner: str | None = None) -> tuple[tuple[str, str], ...]:
         """The hosts file's entries as (IP address, name), in order; with ``owner`` only the lines marked as its."""
-        return hosts_file.entries(self.read_text(HOSTS) or "", owner)
+        return hosts_file.entries(str(self._hands.call("hosts_file", {"op": "read"})["text"]), owner)
 
     def set_hosts_entries(self, owner: str, entries: Sequence[tuple[str, str]]) -> bool:
-        """The owner's lines become exactly these; True when the file was written."""
+        """The owner's lines become exactly these; True when the file was written. Raises ``UsageError`` as locally."""
+        hosts_file.check_entries(owner, entries)
         request: dict[str, Any] = {"op": "set", "owner": owner, "lines": [list(one) for one in entries]}
         if not entries:
             request = {"op": "remove", "owner": owner}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -95,6 +96,11 @@ def application_facts(reply: Reply) -> tuple[ApplicationFacts, ...]:
         )
         for one in reply["apps"]
     )
+
+
+def appcmd_answer(reply: Reply) -> tuple[str, int]:
+    """An ``appcmd`` reply: what it said (localised, in some code page) and its exit code (0 to 2**32 - 1)."""
+    return base64.b64decode(reply["output"]).decode("utf-8", "replace"), int(reply["exit_code"]) & 0xFFFFFFFF
 
 
 def folder_digest(reply: Reply) -> FolderDigest | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import io
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arr_bluegreen.control.interface import FolderDigest
-from arr_bluegreen.control.zip_rules import ZipEntry, ZipLimits, check_zip
+from arr_bluegreen.control.zip_rules import ZipEntry, ZipLimits, check_frame, check_zip
 from arr_bluegreen.errors import BadZip, RefusedError, UsageError
 
 _CHUNK = 1 << 20
@@ -102,10 +103,14 @@ def copy_folder(source: Path, target: Path) -> FolderDigest:
 
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A folder beside ``target`` to fill; at the end it becomes ``target``, and on any error it goes."""
+    """A folder beside ``target`` to fill; at the end it becomes ``target``, and on any error it goes.
+
+    One that a killed process left for the same target goes too.
+    """
     if target.exists():
         raise RefusedError(f"{target} is there already", hint="Each release gets a folder of its own.")
-    partial = target.with_name(f".{target.name[:60]}.partial-{uuid.uuid4().hex[:8]}")
+    partial = target.with_name(f"{_partial_name(target)}{uuid.uuid4().hex[:8]}")
+    delete_partials(target)
     try:
         partial.mkdir(parents=True)
         yield partial
@@ -118,7 +123,17 @@ def new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def delete_partials(target: Path) -> None:
+    """What a filling of ``target`` that was killed left beside it goes."""
+    for left in target.parent.glob(f"{glob.escape(_partial_name(target))}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 # -- private -------------------------------------------------------------------------------------------
+
+
+def _partial_name(target: Path) -> str:
+    return f".{target.name[:60]}.partial-"
 
 
 @contextlib.contextmanager
@@ -134,6 +149,7 @@ def _opened(source: Path) -> Iterator[zipfile.ZipFile]:
     )
     try:
         with zipfile.ZipFile(source) as archive:
+            _check_frame(source, archive)
             yield archive
     except FileNotFoundError as error:
         raise UsageError(f"no such file: {source}") from error
@@ -141,6 +157,15 @@ def _opened(source: Path) -> Iterator[zipfile.ZipFile]:
         raise BadZip(
             f"{source.name} is no whole zip: {error}", hint="Nothing was written. Make the zip anew."
         ) from error
+
+
+def _check_frame(source: Path, archive: zipfile.ZipFile) -> None:
+    size = source.stat().st_size
+    with source.open("rb") as file:
+        file.seek(max(0, size - 22 - len(archive.comment)))
+        ending = file.read()
+    first = min((one.header_offset for one in archive.infolist()), default=0)
+    check_frame(source.name, ending, archive.start_dir, first, size)
 
 
 def _entry(info: zipfile.ZipInfo) -> ZipEntry:

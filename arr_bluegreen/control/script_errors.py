@@ -14,6 +14,7 @@ from arr_bluegreen.errors import (
     NoSuchObject,
     RefusedError,
     RemoteError,
+    UnreachableError,
     UsageError,
 )
 
@@ -30,6 +31,8 @@ def error_of(told: Mapping[str, Any], host: str, script: str) -> ArrBlueGreenErr
         return BadZip(f"{host}: {message}", hint="Nothing was written. Make the zip anew.")
     if kind in _USAGE:
         return UsageError(f"{host}: {message}", hint="Nothing was written.")
+    if kind == "TimedOut":
+        return UnreachableError(f"{host}: {message}", hint=_LOOK, maybe_done=True)
     if kind == "Busy":
         return LockedError(f"{host}: {message}", hint="Try again when it is done.")
     denied = code == ACCESS_DENIED or kind.endswith("UnauthorizedAccessException")
@@ -70,7 +73,7 @@ _REFUSED = {
     "Exists": "Choose another folder, or remove that one.",
     "TooLarge": "Only small text files are read this way.",
 }
-_USAGE = frozenset({"BadPath", "BadName"})
+_USAGE = frozenset({"BadPath", "BadName", "NotUtf8"})
 
 
 def _no_such(message: str, host: str) -> ArrBlueGreenError:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ScriptedMachine:
-    """A machine whose controls are our scripts and appcmd, whichever way they are run there."""
+    """A machine whose controls are our scripts, whichever way they are run there."""
 
     far = False
     """Whether it is over a network, so that asking several at the same time is worth it (``nodes.each``)."""

@@ -21,15 +21,6 @@ IDLE_TIMEOUT = "PT900S"
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """How a command ended: its streams and exit code (0 to 2**32 - 1)."""
-
-    stdout: bytes
-    stderr: bytes
-    code: int
-
-
-@dataclass(frozen=True, slots=True)
 class Received:
     """One Receive: what came, and the exit code once the command has ended."""
 
@@ -45,21 +36,6 @@ class Shell:
         self.connection = connection
         self.used = 0
         self._id: str | None = None
-
-    def run(
-        self, program: str, arguments: Sequence[str], *, within: float, stdin: bytes | None = None, again: bool = False
-    ) -> Output:
-        """Run a program (a full path; no cmd.exe in between) to its end, at most ``within`` seconds.
-
-        ``again``: the whole of it may be done twice. Raises as ``Connection.message`` does.
-        """
-        command = self.start(program, arguments, again=again)
-        try:
-            if stdin is not None:
-                command.send(stdin, end=True, again=again)
-            return command.finish(within)
-        finally:
-            command.stop()
 
     def start(self, program: str, arguments: Sequence[str], *, again: bool = False) -> Command:
         """Start a program (a full path; no cmd.exe in between) and leave it running."""
@@ -131,25 +107,6 @@ class Command:
         else:
             self._empty = 0
         return Received(out, err, code)
-
-    def finish(self, within: float) -> Output:
-        """Receive until it has ended; raises ``UnreachableError`` (maybe done) after ``within`` seconds."""
-        clock = self._connection.clock
-        deadline = clock.monotonic() + within
-        out, err = bytearray(), bytearray()
-        while True:
-            left = deadline - clock.monotonic()
-            if left <= 0:
-                raise UnreachableError(
-                    f"{self._connection.to.host}: a command did not end within {within:g} s",
-                    hint="It was told to stop; look at what it did.",
-                    maybe_done=True,
-                )
-            got = self.receive(left)
-            out += got.stdout
-            err += got.stderr
-            if got.code is not None:
-                return Output(bytes(out), bytes(err), got.code)
 
     def stop(self) -> None:
         """The final Signal, which every command must get (winrm.md 2); a running program ends by it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import stat
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,11 +67,31 @@ def check_zip(
     return tuple(paths)
 
 
+def check_frame(name: str, ending: bytes, entries_at: int, first_at: int, size: int) -> None:
+    """Raises ``BadZip`` for a zip that is more than its entries: what lies before or after them another reader may see.
+
+    ``ending`` is its last record (22 bytes and the comment; APPNOTE.TXT 4.3.16), ``entries_at`` and ``first_at`` say
+    where its directory and its first entry begin, ``size`` is the archive's, all in bytes.
+    """
+    hint = "Nothing was written. Make the zip anew, as one file of its own."
+    if len(ending) < 22 or not ending.startswith(_END) or len(ending) != 22 + int.from_bytes(ending[20:22], "little"):
+        raise BadZip(f"{name} has something behind its end", hint=hint)
+    disk, directory_disk, here, whole, length, start = struct.unpack("<4H2I", ending[4:20])
+    if disk or directory_disk or here != whole:
+        raise BadZip(f"{name} is one part of a zip of several", hint=hint)
+    zip64 = 0xFFFF in (here, whole) or 0xFFFFFFFF in (length, start)
+    if first_at or (not zip64 and start != entries_at):
+        raise BadZip(f"{name} has something before its first entry", hint=hint)
+    if not zip64 and entries_at + length != size - len(ending):
+        raise BadZip(f"{name} has something between its directory and its end", hint=hint)
+
+
 # -- private -------------------------------------------------------------------------------------------
 
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$|clock\$)\s*(\..*)?")
 _ILLEGAL = frozenset('<>"|?*')
 _STORED, _DEFLATED = 0, 8
+_END = b"PK\x05\x06"
 
 
 def _check_size(name: str, entries: tuple[ZipEntry, ...], limits: ZipLimits) -> None:
@@ -158,7 +179,9 @@ def _check_clashes(name: str, entries: tuple[tuple[ZipEntry, tuple[str, ...]], .
 
 
 def _folded(path: str) -> str:
-    return path.upper()  # NTFS compares by upper case, character by character
+    # NTFS has an upper case for each UTF-16 unit alone: no letter becomes two (strasse is not straße), and none beyond
+    # the BMP changes. Where Unicode's table is newer than the volume's, two names too many clash: refused, never lost.
+    return "".join(one.upper() if len(one.upper()) == 1 and one <= "\uffff" else one for one in path)
 
 
 def _parts(name: str) -> list[str]:

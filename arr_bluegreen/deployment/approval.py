@@ -7,6 +7,7 @@ from datetime import datetime
 
 from arr_bluegreen.deployment.events import RunPaused, RunResumed, Stamped
 from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.hooks import RunHook
 from arr_bluegreen.deployment.memory import BACK, CLEAR
 from arr_bluegreen.deployment.step import Step
 from arr_bluegreen.errors import RefusedError
@@ -16,10 +17,11 @@ def held_back(step: Step, until: str, hands: Hands) -> str:
     """The phase that ``--until`` or an approval holds back at this step, "" for none.
 
     What holds back the switch holds back enabling too: whether a fence outlives the commit nobody documents
-    (arr.md 8.1), and where it does not, enabling is the switch.
+    (arr.md 8.1), and where it does not, enabling is the switch. So is what a ``before_switch`` hook announces.
     """
     enables = step.phase == "enable" and bool(step.commits()) and not step.holds(hands)
-    phases = ("enable", "switch") if enables else (step.phase,)
+    announces = isinstance(step, RunHook) and step.hook.when == "before_switch"
+    phases = (step.phase, "switch") if enables or announces else (step.phase,)
     return next((one for one in phases if _waits(one, step, until, hands)), "")
 
 
@@ -53,7 +55,8 @@ def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
 
 def _waits(phase: str, step: Step, until: str, hands: Hands) -> bool:
     if until and until == phase:
-        return not hands.memory.get(f"passed:{phase}")
+        skipped = isinstance(step, RunHook) and step.holds(hands)  # its turn is later, or was before
+        return not hands.memory.get(f"passed:{phase}") and not skipped
     waits = any(one.before == phase for one in hands.deployment.approvals)
     return waits and not hands.memory.get(f"approved:{phase}") and not step.holds(hands)
 

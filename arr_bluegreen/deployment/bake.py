@@ -9,10 +9,12 @@ from enum import Enum
 
 from arr_bluegreen.deployment.description import Bake, Gate, Slot
 from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.hooks import as_environment, hook_facts
 from arr_bluegreen.deployment.ownership import mark_served
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.prove_front import judge_front, risen, totals
-from arr_bluegreen.errors import UnfinishedError, UnreachableError
+from arr_bluegreen.deployment.verdict import GOOD, Verdict, Watch, watch
+from arr_bluegreen.errors import UnfinishedError, UsageError
 from arr_bluegreen.webfarm.change import ConfigChange
 
 
@@ -40,8 +42,9 @@ class BakeNew:
 
     def explain(self) -> Sequence[str]:
         back = "the old slot, still warm, is made live again" if self.how.on_fail == "return" else "the run stops there"
-        return (f"Asked through the front for {self.how.time.total_seconds():g} s; {self.how.failures} bad ones in a "
-                f"row fail it, and {back}. What cannot be judged holds: it neither goes on nor back.",)  # fmt: skip
+        return (f"Asked through every front binding of every ARR machine for {self.how.time.total_seconds():g} s, and "
+                f"totalRequests must grow; {self.how.failures} bad ones in a row fail it, and {back}. What cannot be "
+                "judged for half of that time holds: it neither goes on nor back.",)  # fmt: skip
 
     def commits(self) -> Sequence[ConfigChange]:
         return ()
@@ -71,33 +74,36 @@ class BakeNew:
     # -- private -------------------------------------------------------------------------------------------------
 
     def _judge(self, hands: Hands) -> tuple[Outcome, str]:
-        clock, limit = hands.controls.clock, self.how.time.total_seconds()
-        how = replace(self.gate, version_url=self.how.url or self.gate.version_url, status=self.how.status)
-        began, bad, unknown, good, before = clock.monotonic(), 0, 0, 0, totals(hands.look(), self.slot)
-        while (gone := clock.monotonic() - began) < limit:
-            try:
-                hands.reassert()
-                why = judge_front(hands, replace(how, version_header="", version_json="", version_text=""), "")
-            except UnreachableError as error:
-                why, unknown = None, unknown + 1
-                hands.progress(f"cannot be judged just now: {error}", gone / limit)
-            bad = bad + 1 if why else 0
-            good += why == ""
-            if why and bad >= self.how.failures:
-                return Outcome.FAIL, why
-            hands.progress(
-                f"{self.slot.name} is watched for {limit - gone:.0f} s more{f': {why}' if why else ''}", gone / limit
-            )
-            hands.pause(self.how.every)
-        if unknown and unknown >= good:
-            return Outcome.ERROR, "the machines could not be asked"
-        if not good and limit > 0 and not risen(before, totals(hands.look(), self.slot)):
+        if not self.how.time:
+            return Outcome.PASS, ""
+        before = totals(hands.look(), self.slot)
+        how = Watch(self.how.time, self.how.every, self.how.failures, f"{self.slot.name} is watched")
+        found = watch(hands, how, lambda: self._look(hands))
+        grown = risen(before, totals(hands.look(), self.slot))
+        if found.good is False:
+            return Outcome.FAIL, found.why
+        if found.good is None:
+            return Outcome.INCONCLUSIVE, found.why
+        if hands.deployment.app.front and grown is False:
+            return Outcome.INCONCLUSIVE, f"the front answers, and ARR counts no request for {self.slot.name}"
+        if not (hands.deployment.app.front or grown or self.how.command):
             return Outcome.INCONCLUSIVE, "no front is described and no request reached the new slot"
         return Outcome.PASS, ""
 
+    def _look(self, hands: Hands) -> Verdict:
+        """Where no front is described there is nothing to ask: growth, or the command, judges at the end."""
+        hands.reassert()
+        url = self.how.url or self.gate.version_url
+        asked = replace(self.gate, version_url=url, status=self.how.status)
+        return judge_front(hands, asked) if hands.deployment.app.front else GOOD
+
     def _command(self, hands: Hands) -> tuple[Outcome, str]:
-        facts = json.dumps({"slot": self.slot.name, "run": hands.identity.run})
-        found = hands.controls.commands.run(self.how.command, facts, {}, self.how.command_timeout)
+        facts = {**hook_facts(hands, "bake"), "slot": self.slot.name}
+        environment, within = as_environment(facts), self.how.command_timeout
+        try:
+            found = hands.controls.commands.run(self.how.command, json.dumps(facts), environment, within)
+        except UsageError as error:
+            return Outcome.ERROR, str(error)
         match found.exit_code:
             case 0:
                 return Outcome.PASS, ""

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from arr_bluegreen.control.interface import Capability
 from arr_bluegreen.control.nodes import each
+from arr_bluegreen.deployment.deploy_content import refuse_pointing
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.description_read import parse_description
 from arr_bluegreen.deployment.events import Stamped
@@ -99,7 +100,8 @@ def _plan(deployment: Deployment, controls: Controls, now: Now, roles: Roles, ki
     gaps = (*_gaps(deployment, durable), *_uncounted(controls), *_several(now))
     if roles.version and not asks_version(deployment.gate):
         gaps += (f"[gate] names no version: nothing will prove that it is version {roles.version} that answers",)
-    held = ("enable",) if now.enabled(roles.new) else ()
+    held: tuple[str, ...] = ("enable",) if now.enabled(roles.new) else ()
+    held += refuse_pointing(deployment, controls, steps, safety, accept_gap)
     if safety.restarts and any(one.commits() for one in steps if one.name not in held):
         gaps += ("a write restarts what serves too: requests wait meanwhile, or are answered 503 (arr.md 5.8)",)
     return Plan(kind, roles, durable, steps, what_is_seen(now), safety.restarts, gaps, accept_gap, held)

@@ -68,6 +68,7 @@ def put_content(
     folder = _recorded(wish, files, records, now)
     placed = files.digest_folder(folder.path)
     if placed is None:
+        _sweep(files, read_owned(records), folder)
         placed = _put(wish, files, folder.path, inspected)
     if not folder.settled:
         make_settings(files, folder.path, wish.settings, tools.edit_xml)
@@ -79,22 +80,38 @@ def make_settings(
     files: FileControl, path: str, wanted: Sequence[FileSettings], edit_xml: EditXml | None = None
 ) -> None:
     """The settings made in the files of a release folder; all are worked out before the first is written."""
-    written = []
+    for place, text, after in settings_made(files, path, wanted, edit_xml):
+        if after != text:
+            files.write_text(place, after)
+
+
+def settings_made(
+    files: FileControl, path: str, wanted: Sequence[FileSettings], edit_xml: EditXml | None = None
+) -> list[tuple[str, str, str]]:
+    """Each file of the settings as (path, text, text with them), nothing written.
+
+    Raises ``UsageError`` for a file that is not there, ``DescriptionError`` for a token or element that is not in it.
+    """
+    made = []
     for one in wanted:
         place = join(path, _inside(one.file))
         text = files.read_text(place)
         if text is None:
             raise UsageError(f"there is no {one.file} in {path}", hint="Look at [content] of the description.")
-        written.append((place, text, with_settings(text, one, edit_xml)))
-    for place, text, after in written:
-        if after != text:
-            files.write_text(place, after)
+        made.append((place, text, with_settings(text, one, edit_xml)))
+    return made
 
 
 def join(folder: str, *names: str) -> str:
     """A path in the machine's own notation: backslashes unless the folder is written with slashes alone."""
     separator = "/" if "/" in folder and "\\" not in folder else "\\"
     return separator.join([folder.rstrip("\\/") or folder, *names])
+
+
+def upload_of(folder: str) -> str:
+    """Where a package lies on its way to this release folder: beside it, so that who clears the folder knows it."""
+    at = max(folder.rfind("\\"), folder.rfind("/")) + 1
+    return f"{folder[:at]}.{folder[at:]}.upload.zip"
 
 
 def free_release_folder(base: str, release: str, taken: Callable[[str], bool]) -> str:
@@ -140,6 +157,13 @@ def _same(wish: ContentWish, owned: Owned) -> Folder | None:
     return next((one for one in owned.folders if same(one) and one.path.casefold().startswith(below)), None)
 
 
+def _sweep(files: FileControl, owned: Owned, besides: Folder) -> None:
+    """Packages of runs that were killed between upload and expanding; the farm's lock says that no other run is."""
+    for one in owned.folders:
+        if not one.settled and one.path != besides.path and one.source.casefold().endswith(".zip"):
+            files.delete_file(upload_of(one.path))
+
+
 def _put(wish: ContentWish, files: FileControl, path: str, expected: FolderDigest | None) -> FolderDigest:
     if not wish.source.casefold().endswith(".zip"):
         if wish.upload:
@@ -151,9 +175,9 @@ def _put(wish: ContentWish, files: FileControl, path: str, expected: FolderDiges
         return placed
     if not wish.upload:
         return files.expand_zip(wish.source, path)
-    package = join(wish.base, f".{wish.release}.upload.zip")
-    files.upload(wish.source, package)
+    package = upload_of(path)
     try:
+        files.upload(wish.source, package)
         placed = files.expand_zip(package, path)
     finally:
         files.delete_file(package)

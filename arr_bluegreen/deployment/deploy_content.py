@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from arr_bluegreen.control.shared_config import commit_on
-from arr_bluegreen.deployment.content import ContentTools, ContentWish, put_content
+from arr_bluegreen.control.interface import Machine
+from arr_bluegreen.deployment.commits import Commits
+from arr_bluegreen.deployment.content import ContentTools, ContentWish, join, put_content
 from arr_bluegreen.deployment.description import Content, Deployment, Member, Slot
 from arr_bluegreen.deployment.hands import Hands
 from arr_bluegreen.deployment.now import Controls
+from arr_bluegreen.deployment.package import source_of
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.tokens import replace_tokens
+from arr_bluegreen.deployment.writes import WriteSafety, refuse_writes
 from arr_bluegreen.errors import BadZip, RefusedError
 from arr_bluegreen.webfarm.change import ConfigChange, SetVirtualDirectory, settings
 from arr_bluegreen.webfarm.setting import FileSettings
 
+POINTS = "[content] puts the release in a folder to which the site must be pointed, which is a write"
+
 
 @dataclass(frozen=True)
 class DeployContent:
-    """The content is in each member's folder, whole. Each release gets a new folder; the idle site points to it."""
+    """The content is in each member's folder, whole. Each release gets a new folder; the idle site points to it.
+
+    ``release`` names that folder; "" is the run's own name, which a plan does not know.
+    """
 
     slot: Slot
     how: Content
+    release: str = ""
     name: str = "content"
     phase: str = "deploy"
 
@@ -35,7 +43,14 @@ class DeployContent:
         return (f"{what} in {', '.join(one.path for one in self.slot.members)}.",)
 
     def commits(self) -> Sequence[ConfigChange]:
-        return ()
+        """As far as known before: a folder that is there already gets a number at its name's end."""
+        return tuple(_pointing(one, self._folder(one)) for one in self.slot.members if one.site and one.path)
+
+    def writes(self, controls: Controls) -> tuple[Machine, ...]:
+        """The machines on which a site will be pointed to another folder than it has: each a commit there."""
+        found = [controls.machine(one.machine) for one in self.slot.members
+                 if one.site and one.path and _site_folder(controls, one) != self._folder(one).casefold()]  # fmt: skip
+        return tuple({one.name: one for one in found}.values())
 
     def holds(self, hands: Hands) -> bool:
         return bool(hands.memory.get("content") or hands.memory.get("switch_begun"))
@@ -48,21 +63,40 @@ class DeployContent:
                     f"the member {member.address} of '{self.slot.name}' has no folder of its own",
                     hint="Give it a 'path' that the live slot does not use.",
                 )
+        changes: dict[str, list[ConfigChange]] = {}
         for member in self.slot.members:
-            self._put(hands, member)
+            path = self._put(hands, member)
+            if _site_folder(hands.controls, member) not in (None, path.casefold()):
+                changes.setdefault(hands.controls.machine(member.machine).name, []).append(_pointing(member, path))
+        self._commit(hands, changes)
         hands.note("content", True)
 
-    def _put(self, hands: Hands, member: Member) -> None:
+    def _commit(self, hands: Hands, changes: dict[str, list[ConfigChange]]) -> None:
+        """One commit per machine, judged like every commit, also on machines without ARR."""
+        if changes and hands.deployment.writes == "never":
+            raise RefusedError(f'{POINTS}, and [config] writes = "never"', hint="Change [config] writes.")
+        names = {one.name for one in hands.controls.arr}
+        if names & changes.keys():
+            hands.commit(lambda machine: changes.get(machine.name, ()))
+        app = hands.deployment.app
+        elsewhere = Commits(hands.controls, app.farm, app.front, hands.warn)
+        for name in sorted(changes.keys() - names):
+            hands.note("unproven", True)
+            hands.forget()
+            elsewhere.apply(hands.controls.machine(name), changes[name])
+
+    def _folder(self, member: Member) -> str:
+        return join(member.path, self.release or "<run>") if self.how.source else member.path
+
+    def _put(self, hands: Hands, member: Member) -> str:
         machine = hands.controls.machine(member.machine)
         release = hands.roles.version or hands.identity.run
-        source = self.how.source.replace("{version}", release)
-        local = Path(hands.deployment.folder) / source
-        upload = bool(source) and local.is_file()
+        source, upload = source_of(hands.deployment, release)
         wish = ContentWish(
             slot=self.slot.name,
             release=release,
             base=member.path,
-            source=str(local) if upload else source,
+            source=source,
             upload=upload,
             run=hands.identity.run,
             settings=tuple(self._settings(one, hands, member, release) for one in self.how.settings),
@@ -74,10 +108,7 @@ class DeployContent:
             placed = put_content(wish, machine.files, records, now, tools)
         except BadZip as error:  # it will be no better next time: the run ends here, and the old slot serves
             raise GateFailed(str(error)) from error
-        site = next((one for one in machine.config.read().sites if one.name.casefold() == member.site.casefold()), None)
-        if site is not None and site.physical_path.casefold() != placed.path.casefold():
-            change = SetVirtualDirectory(site.name, "/", "/", settings({"physical_path": placed.path}))
-            commit_on(machine, hands.controls.arr, (change,), hands.controls.clock, hands.deployment.seen_within)
+        return placed.path
 
     def _settings(self, one: FileSettings, hands: Hands, member: Member, release: str) -> FileSettings:
         values = {
@@ -96,12 +127,19 @@ class DeployContent:
         return FileSettings(one.file, tokens, xml)
 
 
-def inspect_content(deployment: Deployment, controls: Controls, version: str) -> None:
-    """A package of the controller judged before anything is done; raises ``BadZip`` or ``UsageError``."""
-    source = deployment.content.source.replace("{version}", version)
-    local = Path(deployment.folder) / source
-    if source and local.is_file() and controls.inspect_zip is not None:
-        controls.inspect_zip(str(local))
+def refuse_pointing(
+    deployment: Deployment, controls: Controls, steps: Sequence[object], safety: WriteSafety, accept_gap: bool
+) -> tuple[str, ...]:
+    """Raises ``RefusedError`` when content needs a write that ``[config] writes`` does not allow; the name of the step
+    where it needs none. A commit on a machine without ARR restarts nothing behind it (arr.md 5.8)."""
+    held: list[str] = []
+    for one in steps:
+        if isinstance(one, DeployContent):
+            written = one.writes(controls)
+            if any(machine in controls.arr for machine in written) or (written and deployment.writes == "never"):
+                refuse_writes(deployment, safety, accept_gap, POINTS)
+            held += [] if written else [one.name]
+    return tuple(held)
 
 
 # -- private -------------------------------------------------------------------------------------------
@@ -110,3 +148,13 @@ def inspect_content(deployment: Deployment, controls: Controls, version: str) ->
 def _place(hands: Hands, member: Member) -> tuple[str, str]:
     """A folder is one machine's: the same path on another is another folder."""
     return hands.controls.machine(member.machine).name, member.path.casefold()
+
+
+def _site_folder(controls: Controls, member: Member) -> str | None:
+    """The folder the member's site has now, without case; None where there is no such site."""
+    sites = controls.machine(member.machine).config.read().sites
+    return next((one.physical_path.casefold() for one in sites if one.name.casefold() == member.site.casefold()), None)
+
+
+def _pointing(member: Member, path: str) -> ConfigChange:
+    return SetVirtualDirectory(member.site, "/", "/", settings({"physical_path": path}))

@@ -25,6 +25,7 @@ from arr_bluegreen.deployment.description import (
     Switch,
     WarmUp,
 )
+from arr_bluegreen.deployment.description_check import check
 from arr_bluegreen.deployment.toml_table import Table, nearest, parse_duration
 from arr_bluegreen.errors import DescriptionError
 from arr_bluegreen.webfarm.setting import FileSettings, XmlSetting
@@ -59,7 +60,7 @@ def parse_description(text: str, folder: str = "") -> Deployment:
         raise DescriptionError("'schema' must be 1; this file is of a newer arr-bluegreen", where="schema")
     found = _deployment(top, text, folder)
     top.finish()
-    _check(found)
+    check(found)
     return found
 
 
@@ -295,41 +296,3 @@ def _approval(table: Table) -> Approval:
     )
     table.finish()
     return found
-
-
-def _check(found: Deployment) -> None:
-    slots = found.slots.slots
-    if found.slots.naming == "pair" and len(slots) != 2:
-        raise DescriptionError(f"a pair needs two [[slots.slot]], there are {len(slots)}", where="slots.slot")
-    names = [one.name.casefold() for one in slots]
-    if len(set(names)) != len(names):
-        raise DescriptionError("two slots of the same name", where="slots.slot")
-    seen: set[tuple[str, str]] = set()
-    for slot in slots:
-        for member in slot.members:
-            key = ((slot.farm or found.app.farm).casefold(), member.address.casefold())
-            if key in seen:
-                raise DescriptionError(
-                    f"the farm server '{member.address}' is in two members; a server's key is its address without case",
-                    where="slots.slot.member.address",
-                )
-            seen.add(key)
-    _check_axes(found)
-
-
-def _check_axes(found: Deployment) -> None:
-    members = [member for slot in found.slots.slots for member in slot.members]
-    if "health-file" in (found.switch.by, found.durable.by) and not all(one.health_file for one in members):
-        raise DescriptionError("by = \"health-file\" needs 'health_file' in every member", where="slots.slot.member")
-    if found.durable.by == "health-file" and found.switch.by != "health-file":
-        raise DescriptionError('[durable] by = "health-file" needs [switch] by = "health-file"', where="durable.by")
-    if found.switch.by == "rule" and not (found.switch.rule and all(one.farm for one in found.slots.slots)):
-        raise DescriptionError("by = \"rule\" needs [switch] rule and a 'farm' in every slot", where="switch.rule")
-    if found.switch.by == "weights" and not found.switch.stages:
-        raise DescriptionError('by = "weights" needs [[switch.stages]]', where="switch.stages")
-    percents = [one.percent for one in found.switch.stages]
-    if percents != sorted(set(percents)):
-        raise DescriptionError(f"the stages must rise: {percents}", where="switch.stages")
-    proofs = [found.gate.version_header, found.gate.version_json, found.gate.version_text]
-    if sum(1 for one in proofs if one) > 1:
-        raise DescriptionError("one of version_header, version_json, version_text is enough", where="gate")

@@ -23,7 +23,8 @@ from arr_bluegreen.webfarm.change import ConfigChange
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """What the old slot still has: requests and WebSockets; None: ARR's counts cannot be trusted (``why``)."""
+    """What the old slot still has. Where ARR's counts cannot be trusted (``why``), ``requests`` are those of the pools,
+    WebSockets among them, and ``web_sockets`` is None; both are None where nobody can count."""
 
     requests: int | None
     web_sockets: int | None
@@ -70,7 +71,9 @@ class DrainOld:
         if self.how.sessions == "keep":
             self._keep_sessions(hands)
         clock = hands.controls.clock
-        began, quiet_since, cut = clock.monotonic(), None, 0
+        began, quiet_since = clock.monotonic(), None
+        cut: int | None = 0
+        how = ""
         while True:
             hands.reassert()
             seen = in_flight(hands, self.slot)
@@ -78,23 +81,25 @@ class DrainOld:
             if self._finished(hands, seen):
                 quiet_since = gone if quiet_since is None else quiet_since
                 if gone - quiet_since >= self.how.quiet.total_seconds():
+                    how = "empty" if seen.requests is not None else "unknown counts: the farm's timeout passed"
                     break
             else:
                 quiet_since = None
-                if self._ran_out(seen, gone) and self.how.then != "wait":
-                    cut = self._cut(hands, seen)
+                if gone >= self._limit(seen).total_seconds() and self.how.then != "wait":
+                    cut, how = self._cut(hands, seen), "cut" if seen.requests is not None else "cut, by unknown counts"
                     break
-            hands.progress(self._waiting_for(seen, quiet_since), gone / max(self.how.within.total_seconds(), 0.001))
+            hands.progress(self._waiting_for(seen, quiet_since), gone / max(self._limit(seen).total_seconds(), 0.001))
             hands.pause(self.how.every)
-        how = "cut" if cut else "unknown counts: the farm's timeout passed" if seen.requests is None else "empty"
         hands.tell(Drained(self.slot.name, round(clock.monotonic() - began, 3), cut, how))
         hands.note("drained", hands.memory.get("out_since", {}).get("at") or True)
 
     # -- private -------------------------------------------------------------------------------------------------
 
     def _keep_sessions(self, hands: Hands) -> None:
-        """With cookie affinity a drained server goes on getting its sessions' requests (arr.md 5.4): till then."""
-        limit = self.how.sessions_within.total_seconds()
+        """With cookie affinity a drained server goes on getting its sessions' requests (arr.md 5.4): till then. Without
+        it there is none to keep."""
+        cookies = any(status.farm.affinity.use_cookie for status in hands.now().of(self.slot))
+        limit = self.how.sessions_within.total_seconds() if cookies else 0.0
         while (left := limit - _since(hands)) > 0:
             hands.reassert()
             hands.progress(f"sessions of {self.slot.name} are kept for {left:.0f} s more", 1 - left / max(limit, 0.001))
@@ -102,22 +107,24 @@ class DrainOld:
         hands.take_out(self.slot, NewState.GRACEFUL_STOP)
 
     def _finished(self, hands: Hands, seen: InFlight) -> bool:
-        if seen.requests is None or seen.web_sockets is None:
+        if seen.requests is None:
             timeouts = [status.farm.protocol.timeout.total_seconds() for status in hands.now().of(self.slot)]
             return _since(hands) >= max(timeouts)
-        return seen.requests == 0 and seen.web_sockets == 0
+        return seen.requests == 0 and not seen.web_sockets
 
-    def _ran_out(self, seen: InFlight, gone: float) -> bool:
+    def _limit(self, seen: InFlight) -> timedelta:
+        """By what is left. What may be either (counted by the pool, or by nobody) has the later deadline."""
         sockets = self.how.web_sockets_within or self.how.within
-        if not seen.requests and seen.web_sockets:
-            return gone >= sockets.total_seconds()
-        return gone >= max(self.how.within, sockets if seen.web_sockets else self.how.within).total_seconds()
+        if seen.web_sockets == 0:
+            return self.how.within
+        return sockets if seen.requests == 0 else max(self.how.within, sockets)
 
-    def _cut(self, hands: Hands, seen: InFlight) -> int:
+    def _cut(self, hands: Hands, seen: InFlight) -> int | None:
+        """How many were cut; None where nobody could count them."""
         left = _words(seen)
         if self.how.then == "fail":
             raise WaitRanOutError(
-                f"'{self.slot.name}' still has {left} after {self.how.within.total_seconds():g} s",
+                f"'{self.slot.name}' still has {left} after {self._limit(seen).total_seconds():g} s",
                 hint="'deploy resume' waits again; 'switch-back' goes back.",
             )
         hands.warn(f"'{self.slot.name}' still has {left}: cut")
@@ -125,7 +132,7 @@ class DrainOld:
             hands.forget()
             control = farm_control(machine, hands.deployment, self.slot)
             control.set_state(dict.fromkeys(self.slot.addresses, NewState.FORCEFUL_STOP))
-        return (seen.requests or 0) + (seen.web_sockets or 0)
+        return None if seen.requests is None else seen.requests + (seen.web_sockets or 0)
 
     def _waiting_for(self, seen: InFlight, quiet_since: float | None) -> str:
         if quiet_since is not None:
@@ -138,14 +145,15 @@ def in_flight(hands: Hands, slot: Slot) -> InFlight:
     now = hands.now()
     why = _mistrust(now, slot, hands.memory.get("out_since", {}))
     counts = [status.server(one) for status in now.of(slot) for one in slot.addresses]
-    requests = [one.current_requests for one in counts]
-    sockets = [one.current_web_socket_requests for one in counts]
-    if not why and None not in requests:
-        return InFlight(sum(one or 0 for one in requests), sum(one or 0 for one in sockets))
+    requests = [one.current_requests for one in counts if one.current_requests is not None]
+    sockets = [one.current_web_socket_requests for one in counts if one.current_web_socket_requests is not None]
+    if not why and len(requests) == len(sockets) == len(counts):
+        return InFlight(sum(requests), sum(sockets))
+    why = why or ("ARR tells no count" if len(requests) < len(counts) else "ARR tells no count of WebSockets")
     try:
-        return InFlight(now.pool_requests(slot), 0, why or "ARR tells no count")
+        return InFlight(now.pool_requests(slot) if all(one.pool for one in slot.members) else None, None, why)
     except UnreachableError:
-        return InFlight(None, None, "the slot's machine cannot be reached")
+        return InFlight(None, None, f"{why}, and the slot's machine cannot be reached")
 
 
 # -- private -------------------------------------------------------------------------------------------------
@@ -157,8 +165,10 @@ def _mistrust(now: Now, slot: Slot, marks: dict[str, Any]) -> str:
         workers = arr_workers(status)
         if workers is not None and len(workers) > 1:
             return f"{len(workers)} worker processes run ARR on {status.machine}"
-        if marks and workers is not None and marks["arr"].get(status.machine) not in (None, workers):
-            return f"ARR's worker process on {status.machine} restarted"
+        known = marks.get("arr", {}).get(status.machine)
+        if known is not None and workers != known:
+            what = "is not known any more" if workers is None else "restarted"
+            return f"ARR's worker process on {status.machine} {what}"
         for address in slot.addresses:
             before = marks.get("ticks", {}).get(f"{status.machine}|{address}")
             if before is not None and before != status.server(address).last_reset_tick_count:
@@ -176,5 +186,7 @@ def _since(hands: Hands) -> float:
 def _words(seen: InFlight) -> str:
     if seen.requests is None:
         return f"requests nobody can count ({seen.why})"
+    if seen.web_sockets is None:
+        return f"{seen.requests} request(s) in its pools, WebSockets among them ({seen.why})"
     sockets = f" and {seen.web_sockets} WebSocket(s)" if seen.web_sockets else ""
     return f"{seen.requests} request(s){sockets}"

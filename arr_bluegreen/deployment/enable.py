@@ -43,7 +43,7 @@ class Enable:
         return hands.now().enabled(self.slot)
 
     def perform(self, hands: Hands) -> None:
-        if not hands.memory.get("gated"):
+        if hands.memory.get("gated") is None:
             raise GateFailed(f"'{self.slot.name}' has not passed its gate; it is not enabled")
         off = sorted({one.address for look in hands.now().of(self.slot) for one in hands.now().servers(self.slot, look)
                       if not one.enabled})  # fmt: skip

@@ -11,7 +11,13 @@ from functools import partial
 
 from arr_bluegreen.control.interface import Configuration, Machine
 from arr_bluegreen.deployment import wanted
-from arr_bluegreen.deployment.aliases import add_alias, free_loopback, host_alias
+from arr_bluegreen.deployment.aliases import (
+    add_alias,
+    free_loopback,
+    host_alias,
+    refuse_elsewhere,
+    refuse_foreign,
+)
 from arr_bluegreen.deployment.commits import Commits
 from arr_bluegreen.deployment.description import Deployment, Member, Slot
 from arr_bluegreen.deployment.instance import (
@@ -33,7 +39,7 @@ from arr_bluegreen.deployment.per_release import (
     live_instance,
     new_slot,
 )
-from arr_bluegreen.deployment.ports import MACHINE, PortRange, PortWish, claim_port, next_port
+from arr_bluegreen.deployment.ports import PortRange, PortWish, give_port
 from arr_bluegreen.deployment.writes import judge_writes
 from arr_bluegreen.errors import AmbiguousError, RefusedError
 from arr_bluegreen.webfarm import receives_new
@@ -205,7 +211,11 @@ def _ensure_member(
     records = machine.records(farm)
     owned, configuration = read_owned(records), machine.config.read()
     address = _address(deployment, slot, member, owned, configuration)
-    port = member.http_port or _port(machine, f"{farm}/{slot.name}", member.site, ports, configuration)
+    if member.address in (AUTO, ALIAS):
+        refuse_elsewhere(member.address, machine.name, [one.name for one in controls.arr])
+    for arr in controls.arr if member.address == ALIAS else ():
+        refuse_foreign(arr.files, farm, address)
+    port, replaced = _port(machine, PortWish(f"{farm}/{slot.name}", ports, member.site), member, configuration)
     wish = InstanceWish(
         farm=farm,
         slot=slot.name,
@@ -224,7 +234,7 @@ def _ensure_member(
     for arr in controls.arr:
         if member.address == ALIAS:
             add_alias(arr.files, farm, address)
-    heard: list[str] = []
+    heard: list[str] = [replaced] if replaced else []
     commits = Commits(controls, farm, deployment.app.front, heard.append)
     commits.apply(machine, plan.changes)
     for arr in controls.arr:
@@ -233,6 +243,8 @@ def _ensure_member(
     change_owned(records, lambda before: before.with_instance(plan.instance))
     made = replace(member, address=address, http_port=port, pool=plan.instance.pool)
     said = f"'{slot.name}' on {machine.name}: site '{made.site}', pool '{made.pool}', {address}:{port}"
+    if member.address == ALIAS:  # IIS binds addresses, and a name is none
+        heard.append(f"its site listens on every address of {machine.name}: let a firewall keep port {port} to itself")
     return made, (said, *plan.notes, *heard)
 
 
@@ -249,16 +261,15 @@ def _address(deployment: Deployment, slot: Slot, member: Member, owned: Owned, c
     return free_loopback([*taken, *(one.address for one in owned.instances)])
 
 
-def _port(machine: Machine, owner: str, site: str, ports: PortRange, configuration: Configuration) -> int:
-    there = find_site(configuration, site)
+def _port(machine: Machine, wish: PortWish, member: Member, configuration: Configuration) -> tuple[int, str]:
+    if member.http_port:
+        return member.http_port, ""
+    there = find_site(configuration, wish.site)
     if there is not None:  # made elsewhere, or by us before: its own port it is
         own = next((one.port for one in there.bindings if one.protocol == "http" and one.port is not None), None)
         if own is not None:
-            return own
-    wish, facts = PortWish(owner, ports, site), machine.facts()
-    return claim_port(
-        machine.records(MACHINE), wish, lambda book: next_port(wish, [configuration], facts, book, facts.now), facts.now
-    )
+            return own, ""
+    return give_port(machine, wish, configuration)
 
 
 def _refuse_restarts(deployment: Deployment, controls: Controls) -> None:

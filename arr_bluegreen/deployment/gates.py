@@ -51,7 +51,7 @@ class ProveVersion:
         return ()
 
     def holds(self, hands: Hands) -> bool:
-        return remembered(hands, self.slot, "gated") and not (self.again and hands.memory.get("unproven"))
+        return remembered(hands, self.slot, "gated") and not hands.memory.get("unproven")
 
     def perform(self, hands: Hands) -> None:
         clock = hands.controls.clock
@@ -94,7 +94,7 @@ class ArrGate:
     how: Gate
     tests_health_url: bool = True
     name: str = "arr-gate"
-    phase: str = "gate"
+    phase: str = "enable"  # it follows the enabling: ARR tests, and calls healthy, what is enabled
 
     def title(self) -> str:
         return f"Let ARR test {self.slot.name}"

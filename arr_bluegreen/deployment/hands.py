@@ -58,6 +58,7 @@ class Hands:
     ) -> None:
         self.deployment, self.controls, self.memory, self.roles = deployment, controls, memory, roles
         self.identity, self.machine_now = identity, machine_now
+        self.first_roles = roles  # as the run began; ``roles`` turn with its way
         self.step = ""
         self._tell, self._beat = tell, beat
         self._now: Now | None = None

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from arr_bluegreen.deployment.bake import BakeNew, Settle
 from arr_bluegreen.deployment.deploy_content import DeployContent
-from arr_bluegreen.deployment.description import Deployment, Hook
+from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.drain import DrainOld
 from arr_bluegreen.deployment.enable import ClearIdle, Enable, MakeDurable
 from arr_bluegreen.deployment.gates import ArrGate, ProveVersion
@@ -94,14 +94,14 @@ def forward_steps(deployment: Deployment, roles: Roles, durable: str) -> tuple[S
     """The sequence that makes ``roles.new`` live (design of a run: prepare, prove, enable, switch, prove, drain, bake,
     make durable). With ``roles.quick`` (going back to a slot that was kept warm): a quick probe and the switch."""
     steps = (*_prepare(deployment, roles), *_switch(deployment, roles), *_after(deployment, roles, durable))
-    return _with_hooks(deployment, steps, roles.quick)
+    return _with_hooks(deployment, steps, roles)
 
 
 def back_steps(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step, ...]:
     """The sequence back to ``roles.old``, after the switch began: made from what is seen, never a blind undo."""
     turned = replace(roles, new=roles.old, old=roles.new, version="", quick=True)
     steps = (*_prepare(deployment, turned), *_switch(deployment, turned), *_after(deployment, turned, durable))
-    return tuple(one for one in steps if not isinstance(one, (BakeNew, Fence)))
+    return _with_hooks_back(deployment, tuple(one for one in steps if not isinstance(one, (BakeNew, Fence))))
 
 
 def clear_steps(deployment: Deployment, roles: Roles, enabled_by_us: tuple[str, ...]) -> tuple[Step, ...]:
@@ -127,7 +127,7 @@ def _prepare(deployment: Deployment, roles: Roles) -> tuple[Step, ...]:
     if by != "rule":
         steps.append(Fence(new))
     if (deployment.content.source or deployment.content.settings) and not roles.quick:
-        steps.append(DeployContent(new, deployment.content))
+        steps.append(DeployContent(new, deployment.content, roles.version))
     steps.append(StartSlot(new))
     if not roles.quick:
         steps.append(WarmSlot(new, deployment.warm_up))
@@ -206,21 +206,37 @@ def _after(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step, ..
     return tuple(steps)
 
 
-def _with_hooks(deployment: Deployment, steps: tuple[Step, ...], quick: bool) -> tuple[Step, ...]:
-    """Hooks stand before the first and after the last step of their phase; the smoke test closes the gates."""
+def _with_hooks(deployment: Deployment, steps: tuple[Step, ...], roles: Roles) -> tuple[Step, ...]:
+    """Hooks stand before the first and after the last step of their phase; the smoke test closes the gates.
+
+    Enabling may already be the switch, so what must precede that stands before it too, for a slot not enabled yet.
+    """
+    enabling = next((one for one in steps if one.phase == "enable" and one.commits()), None)
+    smoke = () if roles.quick else deployment.hook("smoke_test")
     found: list[Step] = []
     for at, step in enumerate(steps):
         if at == 0 or steps[at - 1].phase != step.phase:
-            found += [RunHook(one, step.phase) for one in _once(deployment, found, f"before_{step.phase}")]
+            found += [RunHook(one, step.phase) for one in deployment.hook(f"before_{step.phase}")]
+        if step is enabling:
+            found += [RunHook(one, "enable", early=roles.new) for one in deployment.hook("before_switch")]
         found.append(step)
         if step.phase not in [one.phase for one in steps[at + 1 :]]:
-            if step.phase == "gate" and not quick:
-                found += [RunHook(one, "gate", gates=True) for one in deployment.hook("smoke_test")]
-            found += [RunHook(one, step.phase) for one in _once(deployment, found, f"after_{step.phase}")]
+            if step.phase == "gate" and enabling:
+                found += [RunHook(one, "gate", gates=True, early=roles.new) for one in smoke]
+            if step.phase == "enable":
+                found += [RunHook(one, "enable", gates=True) for one in smoke]
+            found += [RunHook(one, step.phase) for one in deployment.hook(f"after_{step.phase}")]
     return tuple(found)
 
 
-def _once(deployment: Deployment, found: list[Step], when: str) -> tuple[Hook, ...]:
-    """The hooks of a moment that do not stand there yet (phases may alternate)."""
-    there = {one.name for one in found}
-    return tuple(one for one in deployment.hook(when) if f"hook-{one.when}" not in there)
+def _with_hooks_back(deployment: Deployment, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """On the way back none stands before the switch, which none may delay or prevent; from then on they tell."""
+    phases = [one.phase for one in steps]
+    found: list[Step] = []
+    for at, step in enumerate(steps):
+        if step.phase in ("drain", "durable") and step.phase not in phases[:at]:
+            found += [RunHook(one, step.phase, counts=False) for one in deployment.hook(f"before_{step.phase}")]
+        found.append(step)
+        if step.phase in ("switch", "drain", "durable") and step.phase not in phases[at + 1 :]:
+            found += [RunHook(one, step.phase, counts=False) for one in deployment.hook(f"after_{step.phase}")]
+    return tuple(found)

@@ -3,26 +3,30 @@
 A port is free when no binding of any site (stopped ones too), no farm server, no listening socket, no range
 reserved by Windows, no earlier claim and no quarantine names it (octopus.md 5). The record is one ``ports.json`` per
 machine, changed by compare and swap: two callers at once never get the same port, and a retry for the same
-slot gets the one it had.
+slot gets the one it had, unless somebody else uses that one meanwhile. A claim for a slot stays until it is freed; one
+for nobody in particular lapses when the quarantine's time is over.
 """
 
 from __future__ import annotations
 
 import json
+import re
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from arr_bluegreen.control.interface import Configuration, MachineFacts, RecordStore
-from arr_bluegreen.errors import LockedError, RefusedError, UsageError
+from arr_bluegreen.control.interface import Configuration, Machine, MachineFacts, RecordStore
+from arr_bluegreen.errors import LockedError, NoSuchObject, RefusedError, UsageError
 
 MACHINE = "_machine"
 """The "farm" whose record store holds what belongs to the machine as a whole: ``machine.records(MACHINE)``."""
 
 RECORD = "ports.json"
 QUARANTINE = timedelta(minutes=10)
-"""How long a freed port rests: connections to the old owner may linger, and health probes of a farm not yet reread."""
+"""How long a freed port rests: connections to the old owner may linger, and health probes of a farm not yet reread.
+So long an unnamed claim holds too."""
 
 _T = TypeVar("_T")
 _SWAPS = 2000  # each lost swap means that another caller won, so this many callers at once are served
@@ -62,6 +66,15 @@ class Claim:
     owner: str
     since: datetime
 
+    @property
+    def slot(self) -> str:
+        """The slot's name alone."""
+        return self.owner.rpartition("/")[2]
+
+    def until(self, quarantine: timedelta = QUARANTINE) -> datetime | None:
+        """When it lapses (UTC): an unnamed one does, one of a slot (None) is held until it is freed."""
+        return self.since + quarantine if _UNNAMED.fullmatch(self.owner) else None
+
 
 @dataclass(frozen=True, slots=True)
 class PortBook:
@@ -73,6 +86,24 @@ class PortBook:
     def of(self, owner: str) -> Claim | None:
         """The claim of this owner (without case), None when it has none."""
         return next((one for one in self.claims if one.owner.casefold() == owner.casefold()), None)
+
+    def at(self, now: datetime, quarantine: timedelta = QUARANTINE) -> PortBook:
+        """The book without what is over: unnamed claims that lapsed, freed ports that rested."""
+        claims = tuple(one for one in self.claims if (until := one.until(quarantine)) is None or now < until)
+        return PortBook(claims, tuple(one for one in self.freed if now - one[1] < quarantine))
+
+    def find(self, named: str) -> Claim:
+        """The claim of this port, owner (``farm/slot``) or slot. Raises ``NoSuchObject``, or ``UsageError`` where
+        several farms have a slot of this name."""
+        wanted = named.casefold()
+        for keys in (lambda one: (str(one.port), one.owner.casefold()), lambda one: (one.slot.casefold(),)):
+            found = [one for one in self.claims if wanted in keys(one)]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                owners = ", ".join(f"'{one.owner}'" for one in found)
+                raise UsageError(f"'{named}' is the slot of several claims", hint=f"Say which: {owners}.")
+        raise NoSuchObject("port claim", named, tuple(f"{one.port} ({one.owner})" for one in self.claims))
 
     def to_text(self) -> str:
         """The record as JSON."""
@@ -98,6 +129,18 @@ class PortWish:
     owner: str
     range: PortRange = field(default_factory=PortRange)
     site: str = ""
+
+
+def owner_of(farm: str, slot: str) -> str:
+    """``farm/slot``; raises ``UsageError`` for names that would read as others."""
+    if not slot or "/" in farm + slot:
+        raise UsageError(f"'{slot}' of farm '{farm}' is no slot to record a port for", hint="Name it, without a slash.")
+    return f"{farm}/{slot}"
+
+
+def unnamed_owner() -> str:
+    """An owner for a port that is asked for without a slot: never the same, and its claim lapses."""
+    return f"/unnamed-{uuid.uuid4().hex[:12]}"
 
 
 def ports_in_use(configurations: Iterable[Configuration], facts: MachineFacts | None = None) -> dict[int, str]:
@@ -128,16 +171,64 @@ def next_port(
     Raises ``RefusedError`` when the range is used up.
     """
     had = book.of(wish.owner)
-    if had is not None and had.port in wish.range and not _taken_by_another_site(had.port, configurations, wish):
+    if had is not None and not why_not(had.port, wish, configurations, facts):
         return had.port
+    book = book.at(now, quarantine)
     taken = set(ports_in_use(configurations, facts))
     taken |= {one.port for one in book.claims}
-    taken |= {port for port, at in book.freed if now - at < quarantine}
-    reserved = (facts.reserved_ports or ()) if facts is not None else ()
+    taken |= {port for port, _ in book.freed}
     for port in range(wish.range.first, wish.range.last + 1):
-        if port not in taken and not any(first <= port <= last for first, last in reserved):
+        if port not in taken and not _reserved(port, facts):
             return port
-    raise RefusedError(f"no port of {wish.range} is free", hint="Give another range, or retire old instances.")
+    raise RefusedError(
+        f"no port of {wish.range} is free",
+        hint="Give another range, or retire old instances; 'port list' tells what is claimed.",
+    )
+
+
+def why_not(port: int, wish: PortWish, configurations: Sequence[Configuration], facts: MachineFacts | None) -> str:
+    """Why the owner cannot keep the port it has; "" when it can.
+
+    A listener is the owner's own where a site of the configuration binds the port: http.sys listens for all of them.
+    Without the name of the owner's site its binding cannot be told from another's: then the record decides.
+    """
+    if port not in wish.range:
+        return f"is outside {wish.range}"
+    bound = {one.name for c in configurations for one in c.sites for b in one.bindings if b.port == port}
+    others = sorted(one for one in bound if wish.site and one.casefold() != wish.site.casefold())
+    if others:
+        return f"is bound by site '{others[0]}' now"
+    if not bound and facts is not None and port in (facts.listening_ports or ()):
+        return "is listened on by a program outside IIS now"
+    return "is reserved by Windows now" if not bound and _reserved(port, facts) else ""
+
+
+def give_port(
+    machine: Machine, wish: PortWish, configuration: Configuration, *, record: bool = True
+) -> tuple[int, str]:
+    """The port for the wish on this machine, claimed (but for ``record=False``: only looked for).
+
+    Beside it, in words, why it is not the recorded one; "" when it is, or none was. Raises as ``next_port``.
+    """
+    facts, records, told = machine.facts(), machine.records(MACHINE), ""
+
+    def choose(book: PortBook) -> int:
+        nonlocal told
+        had = book.of(wish.owner)
+        why = why_not(had.port, wish, [configuration], facts) if had is not None else ""
+        told = f"port {had.port}, claimed for {wish.owner}, {why}: it gets another" if had is not None and why else ""
+        return next_port(wish, [configuration], facts, book, facts.now)
+
+    if not record:
+        return choose(PortBook.parse(records.read(RECORD))), told
+    return claim_port(records, wish, choose, facts.now), told
+
+
+def claims_without(book: PortBook, farm: str, slots: Iterable[str]) -> tuple[Claim, ...]:
+    """The farm's claims for slots that are not among these: what was cut off between its claim and its record."""
+    known = {one.casefold() for one in slots}
+    own = (one for one in book.claims if one.owner.casefold() == f"{farm}/{one.slot}".casefold())
+    return tuple(one for one in own if one.slot.casefold() not in known)
 
 
 def claim_port(records: RecordStore, wish: PortWish, choose: Callable[[PortBook], int], now: datetime) -> int:
@@ -151,8 +242,10 @@ def claim_port(records: RecordStore, wish: PortWish, choose: Callable[[PortBook]
         had = book.of(wish.owner)
         if had is not None and had.port == port:
             return book, port
-        others = tuple(one for one in book.claims if one is not had)
-        freed = tuple(one for one in book.freed if one[0] != port)
+        book = book.at(now)
+        others = tuple(one for one in book.claims if one != had)
+        left = ((had.port, now),) if had is not None else ()
+        freed = (*(one for one in book.freed if one[0] != port), *left)
         return replace(book, claims=(*others, Claim(port, wish.owner, now)), freed=freed), port
 
     return _swap(records, claimed)
@@ -165,8 +258,8 @@ def free_port(records: RecordStore, owner: str, now: datetime, quarantine: timed
         had = book.of(owner)
         if had is None:
             return book, None
-        resting = tuple(one for one in book.freed if now - one[1] < quarantine)
-        return PortBook(tuple(one for one in book.claims if one is not had), (*resting, (had.port, now))), had.port
+        rest = book.at(now, quarantine)
+        return PortBook(tuple(one for one in rest.claims if one != had), (*rest.freed, (had.port, now))), had.port
 
     return _swap(records, freed)
 
@@ -174,11 +267,12 @@ def free_port(records: RecordStore, owner: str, now: datetime, quarantine: timed
 # -- private -------------------------------------------------------------------------------------------
 
 
-def _taken_by_another_site(port: int, configurations: Sequence[Configuration], wish: PortWish) -> bool:
-    if not wish.site:
-        return False  # without a name our own binding cannot be told from a foreign one: the record decides
-    bindings = ((one.name, b.port) for c in configurations for one in c.sites for b in one.bindings)
-    return any(bound == port and name.casefold() != wish.site.casefold() for name, bound in bindings)
+_UNNAMED = re.compile(r"/unnamed-[0-9a-f]{12}")
+
+
+def _reserved(port: int, facts: MachineFacts | None) -> bool:
+    ranges = (facts.reserved_ports or ()) if facts is not None else ()
+    return any(first <= port <= last for first, last in ranges)
 
 
 def _swap(records: RecordStore, change: Callable[[PortBook], tuple[PortBook, _T]]) -> _T:

@@ -13,6 +13,7 @@ from arr_bluegreen.deployment.gates import judge
 from arr_bluegreen.deployment.hands import Hands
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.proof import GateFailed
+from arr_bluegreen.deployment.verdict import GOOD, Verdict, bad, unknown
 from arr_bluegreen.errors import NoSuchObject, UnreachableError
 from arr_bluegreen.webfarm import Binding
 from arr_bluegreen.webfarm.change import ConfigChange
@@ -45,13 +46,18 @@ class ProveFront:
         return bool(hands.memory.get("proven"))
 
     def perform(self, hands: Hands) -> None:
+        grown: bool | None = None
         for _ in range(3):  # counters that are reset in between (ARR's restart, a health change) prove nothing: again
             before = totals(hands.look(), self.slot)
             asked = self._ask(hands)
             if not asked:
                 hands.warn("no front site is described ([app] front): the switch is not proven from outside")
-            if not asked or risen(before, totals(hands.look(), self.slot)):
+            grown = risen(before, totals(hands.look(), self.slot))
+            if not asked or grown:
                 return hands.note("proven", True)
+        if grown is None:
+            hands.warn(f"the front answers well; whether '{self.slot.name}' got these requests nobody could count")
+            return hands.note("proven", True)
         raise GateFailed(f"the front answers, and ARR counts no request for '{self.slot.name}'")
 
     def _ask(self, hands: Hands) -> int:
@@ -89,17 +95,11 @@ def front_requests(hands: Hands, machine: Machine, how: Gate) -> tuple[ProbeRequ
         raise NoSuchObject(
             "front site", sorted(missing)[0], tuple(one.name for one in config.sites), where=machine.name
         )
-    public = hands.deployment.app.hosts
+    found = [(one, _host(one, hands.deployment.app.hosts)) for site in sites for one in site.bindings]
     return tuple(
-        ProbeRequest(
-            _url(binding, how, hands.identity.run),
-            host=binding.host or (public[0] if public else "localhost"),
-            headers=PLAIN,
-            timeout=how.timeout,
-        )
-        for site in sites
-        for binding in site.bindings
-        if binding.protocol in ("http", "https") and binding.port and not binding.host.startswith("*")
+        ProbeRequest(_url(binding, how, hands.identity.run), host=host, headers=PLAIN, timeout=how.timeout)
+        for binding, host in found
+        if binding.protocol in ("http", "https") and binding.port and host
     )
 
 
@@ -108,29 +108,20 @@ def totals(now: Now, slot: Slot) -> tuple[int | None, ...]:
     return tuple(status.server(one).total_requests for status in now.of(slot) for one in slot.addresses)
 
 
-def risen(before: tuple[int | None, ...], after: tuple[int | None, ...]) -> bool:
-    """Whether any count rose; unknown counts, and counts that were reset meanwhile, prove nothing either way."""
+def risen(before: tuple[int | None, ...], after: tuple[int | None, ...]) -> bool | None:
+    """Whether any count rose. None: a count is not known, or was reset meanwhile (arr.md 5.6)."""
     pairs = [(a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None]
-    return not pairs or any(b != a for a, b in pairs)
+    if any(b > a for a, b in pairs):
+        return True
+    return None if len(pairs) < len(before) or any(b < a for a, b in pairs) else False
 
 
-def judge_front(hands: Hands, how: Gate, version: str) -> str | None:
-    """Why the front does not answer well, "" when it does, None when that could not be learned (nobody could ask)."""
-    asked = 0
-    for machine in hands.controls.arr:
-        requests = front_requests(hands, machine, how)
-        if not requests:
-            continue
-        asked += 1
-        try:
-            answers = machine.probe.ask(requests)
-        except UnreachableError:
-            return None
-        for one, answer in zip(requests, answers, strict=True):
-            why = judge(answer, how, version)
-            if why:
-                return f"{one.url} on {machine.name}: {why}"
-    return "" if asked else None
+def judge_front(hands: Hands, how: Gate) -> Verdict:
+    """Whether every front binding answers well on every ARR machine, whatever version it names. What is bad anywhere is
+    bad; unknown when a machine could not be asked, or when there is no front to ask."""
+    found = [_judged(hands, machine, how) for machine in hands.controls.arr]
+    worst = [one for one in found if one.good is False] or [one for one in found if one.good is None]
+    return worst[0] if worst else GOOD
 
 
 # -- private -------------------------------------------------------------------------------------------------
@@ -140,3 +131,23 @@ def _url(binding: Binding, how: Gate, run: str) -> str:
     address = "127.0.0.1" if binding.address in ("*", "") else binding.address
     mark = "&" if "?" in how.version_url else "?"
     return f"{binding.protocol}://{address}:{binding.port}/{how.version_url.lstrip('/')}{mark}arr-bluegreen={run}"
+
+
+def _judged(hands: Hands, machine: Machine, how: Gate) -> Verdict:
+    try:
+        requests = front_requests(hands, machine, how)
+        answers = machine.probe.ask(requests) if requests else ()
+    except UnreachableError as error:
+        return unknown(str(error))
+    for one, answer in zip(requests, answers, strict=True):
+        why = judge(answer, how, "")
+        if why:
+            return bad(f"{one.url} on {machine.name}: {why}")
+    return GOOD if requests else unknown(f"no front binding of {machine.name} can be asked")
+
+
+def _host(binding: Binding, public: Sequence[str]) -> str:
+    """The Host header for a binding; for one of ``*.example.com`` a public host below it, "" where there is none."""
+    if not binding.host.startswith("*"):
+        return binding.host or (public[0] if public else "localhost")
+    return next((one for one in public if one.casefold().endswith(binding.host[1:].casefold())), "")

@@ -14,6 +14,7 @@ from typing import Literal, assert_never
 from arr_bluegreen.control.interface import Clock, FarmControl, Machine, RecordStore
 from arr_bluegreen.deployment.aliases import remove_alias
 from arr_bluegreen.deployment.commits import Commits
+from arr_bluegreen.deployment.content import upload_of
 from arr_bluegreen.deployment.instance import find_farm
 from arr_bluegreen.deployment.ownership import Instance, change_owned
 from arr_bluegreen.deployment.ports import free_port
@@ -203,6 +204,7 @@ def _has_server(machine: Machine, change: ConfigChange) -> bool:
 
 
 def _delete_folder(path: str, hands: RetireHands) -> None:
+    hands.machine.files.delete_file(upload_of(path))
     hands.machine.files.delete_folder(path)
     change_owned(hands.records, lambda owned: owned.without_folder(path))
 

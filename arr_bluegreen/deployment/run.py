@@ -26,13 +26,13 @@ from arr_bluegreen.deployment.events import (
     StepStarted,
 )
 from arr_bluegreen.deployment.hands import Hands, Identity, Roles
-from arr_bluegreen.deployment.hooks import run_hook
+from arr_bluegreen.deployment.hooks import tell_failure
 from arr_bluegreen.deployment.journal import Journal
 from arr_bluegreen.deployment.lock import Lock
 from arr_bluegreen.deployment.memory import BACK, CLEAR, FORWARD, Memory
 from arr_bluegreen.deployment.now import Controls, stores
 from arr_bluegreen.deployment.plan import Plan, back_steps, clear_steps, forward_steps
-from arr_bluegreen.deployment.proof import GateFailed
+from arr_bluegreen.deployment.proof import GateFailed, distrust
 from arr_bluegreen.deployment.step import Step
 from arr_bluegreen.errors import (
     ArrBlueGreenError,
@@ -110,7 +110,12 @@ class Run:
 
     def resume(self) -> RunEnded:
         """Go on where the journal ends."""
-        return self._again(lambda: check_approval(self._events, self._hands))
+
+        def first() -> None:
+            check_approval(self._events, self._hands)
+            distrust(self._hands)
+
+        return self._again(first)
 
     def switch_back(self) -> RunEnded:
         """Return to the old slot: back over the switch, or (before it) clear the idle slot."""
@@ -197,10 +202,6 @@ class Run:
         """A slot that fails its gate before the switch is cleared; after it, the old slot is made live again."""
         if self._memory.way != FORWARD:
             raise UnfinishedError(str(error), hint="Neither slot is proven now. See 'deploy status'.") from error
-        for hook in self.deployment.hook("on_failure"):
-            problem = run_hook(self._hands, hook)
-            if problem:
-                self._hands.warn(problem)
         self._turn(BACK if self._memory.get("switch_begun") else CLEAR, str(error))
 
     def _turn(self, way: str, why: str) -> None:
@@ -290,6 +291,9 @@ class Run:
         return self._end("failed", code, error.one_line())
 
     def _end(self, outcome: str, code: ExitCode, error: str) -> RunEnded:
+        if error and outcome in ("failed", "old-slot-serves"):
+            with suppress(ArrBlueGreenError, KeyboardInterrupt):  # the end stands, whether it could be told or not
+                tell_failure(self._hands, error)
         durable: bool | None = None
         if outcome in ("done", "old-slot-serves"):  # with reconcile it takes the scheduled task to outlive ARR
             durable = self.durable != "reconcile" or self.deployment.switch.by in ("enabled", "rule")

@@ -49,7 +49,7 @@ class BringIn:
         return kept and raised and hands.now().receives(self.slot)
 
     def perform(self, hands: Hands) -> None:
-        if not hands.memory.get("gated"):
+        if hands.memory.get("gated") is None:
             raise GateFailed(f"'{self.slot.name}' has not passed its gate; it is not brought in service")
         begin_switch(hands, self.slot)
         if self.how.by == "health-file":

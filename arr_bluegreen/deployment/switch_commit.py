@@ -44,7 +44,7 @@ class SwapEnabled:
         return kept and now.receives(self.new) and not now.any_enabled(self.old)
 
     def perform(self, hands: Hands) -> None:
-        if not hands.memory.get("gated"):
+        if hands.memory.get("gated") is None:
             raise GateFailed(f"'{self.new.name}' has not passed its gate; it is not enabled")
         begin_switch(hands, self.new)
         hands.set_state(self.new, NewState.START)
@@ -57,13 +57,11 @@ class SwapEnabled:
         remove_mappings(hands, self.old)
 
     def _unready(self, now: Now, floor: int) -> str:
-        """A disabled server is not in service before the commit: judged is what it will be right after it."""
+        """A disabled server is not in service before the commit: judged is what it will be right after it. What nobody
+        knows does not count: the old slot is disabled in the same commit."""
         for status in now.of(self.new):
-            ready = [
-                one
-                for one in self.new.addresses
-                if status.server(one).state in (ServerState.ACTIVE, None) and status.server(one).is_healthy is not False
-            ]
+            told = {one: status.server(one) for one in self.new.addresses}
+            ready = [one for one, at in told.items() if at.state is ServerState.ACTIVE and at.is_healthy]
             if len(ready) < floor:
                 return f"after the commit {len(ready)} server(s) would be in service on {status.machine}, floor {floor}"
         return ""

@@ -7,7 +7,7 @@ out of service (arr.md 1.2): after the last stage the switch goes on as by state
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from arr_bluegreen.deployment.asking import ask_slot
 from arr_bluegreen.deployment.description import Deployment, Gate, Slot, Stage
@@ -17,9 +17,9 @@ from arr_bluegreen.deployment.memory import FORWARD
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.prove_front import judge_front
-from arr_bluegreen.deployment.switch import not_in
-from arr_bluegreen.errors import RefusedError, UnreachableError
-from arr_bluegreen.webfarm import FarmStatus
+from arr_bluegreen.deployment.verdict import GOOD, Verdict, Watch, bad, unknown, watch
+from arr_bluegreen.errors import RefusedError, UnfinishedError
+from arr_bluegreen.webfarm import FarmStatus, certainly_receives, receives_new
 from arr_bluegreen.webfarm.change import ConfigChange, SetServer, settings
 
 BAD_IN_A_ROW = 3
@@ -61,7 +61,7 @@ class SetWeights:
         return kept and all(one == wanted for one in weights_now(hands, self.new, self.old).values())
 
     def perform(self, hands: Hands) -> None:
-        if not hands.memory.get("gated"):
+        if hands.memory.get("gated") is None:
             raise GateFailed(f"'{self.new.name}' has not passed its gate; it gets no share")
         if hands.memory.get("weights_before") is None:
             hands.note("weights_before", weights_now(hands, self.new, self.old))
@@ -88,7 +88,8 @@ class HoldStage:
 
     def explain(self) -> Sequence[str]:
         return (f"{self.new.name} and the front are asked; {BAD_IN_A_ROW} bad looks in a row, or a share that brings "
-                f"it no request, end the canary, and {self.old.name} alone is live again.",)  # fmt: skip
+                f"it no request, end the canary, and {self.old.name} alone is live again. What cannot be judged "
+                "holds.",)  # fmt: skip
 
     def commits(self) -> Sequence[ConfigChange]:
         return ()
@@ -97,35 +98,31 @@ class HoldStage:
         return bool(hands.memory.get("stage", 0) >= self.stage.percent)
 
     def perform(self, hands: Hands) -> None:
-        clock, limit = hands.controls.clock, self.stage.hold.total_seconds()
-        began, bad, before = clock.monotonic(), 0, self._counts(hands.look())
-        while (gone := clock.monotonic() - began) < limit:
-            why = self._bad(hands)
-            bad = bad + 1 if why else 0
-            if bad >= BAD_IN_A_ROW:
-                raise GateFailed(f"at {self.stage.percent} of 100: {why}")
-            left = f"{limit - gone:.0f} s more at {self.stage.percent} of 100{f': {why}' if why else ''}"
-            hands.progress(left, gone / limit)
-            hands.pause(self.how.every)
+        before = self._counts(hands.look())
+        at = f"at {self.stage.percent} of 100"
+        found = watch(hands, Watch(self.stage.hold, self.how.every, BAD_IN_A_ROW, at), lambda: self._look(hands))
+        if found.good is False:
+            raise GateFailed(f"{at}: {found.why}")
+        if found.good is None:
+            raise UnfinishedError(
+                f"{at} {self.new.name} cannot be judged: {found.why}; the shares stay as they are",
+                hint="'deploy resume' judges again, 'deploy switch-back' returns.",
+            )
         self._judge_growth(hands, before, self._counts(hands.look()))
         hands.note("stage", self.stage.percent)
 
     # -- private -------------------------------------------------------------------------------------------------
 
-    def _bad(self, hands: Hands) -> str:
+    def _look(self, hands: Hands) -> Verdict:
         hands.reassert()
-        waiting = not_in(hands.now(), self.new)
-        if waiting:
-            return waiting
-        try:
-            for member, path, answer in ask_slot(hands, self.new, (self.how.version_url,), self.how.timeout):
-                why = judge(answer, self.how, self.version)
-                if why:
-                    return f"{member.address}{path}: {why}"
-            any_version = replace(self.how, version_header="", version_json="", version_text="")
-            return judge_front(hands, any_version, "") or ""
-        except UnreachableError:
-            return ""  # nobody could ask: no fault of the slot
+        found = _in_service(hands.now(), self.new)
+        if found.good is not True:
+            return found
+        for member, path, answer in ask_slot(hands, self.new, (self.how.version_url,), self.how.timeout):
+            why = judge(answer, self.how, self.version)
+            if why:
+                return bad(f"{member.address}{path}: {why}")
+        return judge_front(hands, self.how) if hands.deployment.app.front else GOOD
 
     def _counts(self, now: Now) -> tuple[int | None, int | None]:
         """totalRequests of the new slot and of both, over every ARR machine; None where any is not known."""
@@ -223,3 +220,17 @@ def weights_now(hands: Hands, new: Slot, old: Slot) -> dict[str, dict[str, int]]
 def weight_changes(farm: str, weights: Mapping[str, int]) -> tuple[SetServer, ...]:
     """The changes that set them."""
     return tuple(SetServer(farm, address, settings(weight=weight)) for address, weight in weights.items())
+
+
+# -- private -------------------------------------------------------------------------------------------------
+
+
+def _in_service(now: Now, slot: Slot) -> Verdict:
+    doubt = GOOD
+    for status in now.of(slot):
+        for server in now.servers(slot, status):
+            if not receives_new(server, status):
+                return bad(f"{server.address} is not in service on {status.machine}")
+            if not certainly_receives(server, status):
+                doubt = unknown(f"whether {server.address} is in service on {status.machine} is not known")
+    return doubt

@@ -89,7 +89,8 @@ def _move(root: etree._Element, edit: Edit) -> None:
 
 
 def _copy_attributes(root: etree._Element, edit: Edit) -> None:
-    source = _walk(root, edit["source"], make=False)
+    # In a copy: an element that is not written has the defaults of its schema, and reading it does not write it.
+    source = _walk(copy.deepcopy(root), edit["source"], make=True)
     target = _walk(root, edit, make=True)
     for name in edit["names"]:
         text = source.get(name)

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from arr_bluegreen.control.interface import FolderDigest
-from arr_bluegreen.errors import RemoteError
+from arr_bluegreen.errors import RemoteError, UsageError
 from arr_bluegreen.simulator.zips import unpacked
 
 VARIABLES = {
@@ -125,10 +125,14 @@ class Drives(ABC):
 
     def expand(self, source: str, target: str) -> FolderDigest:
         """A zip expanded to a new folder; one that breaks a rule is refused (``BadZip``)."""
+        return self._fill(target, self.check_zip(source))
+
+    def check_zip(self, source: str) -> Mapping[str, bytes]:
+        """What a zip would expand to; ``BadZip`` for one that breaks a rule."""
         data = self.read_bytes(source)
         if data is None:
-            raise RemoteError(f"no such file: {source}", code=0x80070002)
-        return self._fill(target, unpacked(data))
+            raise UsageError(f"no file '{source}'")
+        return unpacked(data)
 
     def append(self, path: str, data: str, offset: int) -> int:
         """One piece (base64) of an upload; returns the size now. Offset 0 begins anew; another offset must be the
@@ -143,7 +147,7 @@ class Drives(ABC):
     def hosts(self) -> Mapping[str, str]:
         """The hosts file: name in lower case to IP address, the first entry of a name counts."""
         found: dict[str, str] = {"localhost": "127.0.0.1"}
-        for line in (self.read_text(HOSTS) or "").splitlines():
+        for line in (self.read_bytes(HOSTS) or b"").decode("latin-1").split("\n"):
             ip, *names = line.split("#", 1)[0].split() or [""]
             for name in names:
                 found.setdefault(name.casefold(), ip)

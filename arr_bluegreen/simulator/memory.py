@@ -21,7 +21,7 @@ from arr_bluegreen.control.interface import (
     ProbeAnswer,
     ProbeRequest,
 )
-from arr_bluegreen.errors import RemoteError
+from arr_bluegreen.errors import RemoteError, UsageError
 from arr_bluegreen.simulator.clock import SimulatedClock
 from arr_bluegreen.simulator.files import HOSTS
 from arr_bluegreen.simulator.host import SimulatedHost
@@ -264,7 +264,11 @@ class _Files:
         self._machine, self._drives = machine, machine.host.files
 
     def read_text(self, path: str) -> str | None:
-        return self._machine.call("files.read_text", lambda: self._drives.read_text(path))
+        data = self._machine.call("files.read_text", lambda: self._drives.read_bytes(path))
+        try:
+            return None if data is None else data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path} is not UTF-8") from error
 
     def write_text(self, path: str, text: str) -> None:
         self._machine.call("files.write_text", lambda: self._drives.write_text(path, text))
@@ -284,6 +288,9 @@ class _Files:
     def expand_zip(self, source: str, target: str) -> FolderDigest:
         return self._machine.call("files.expand_zip", lambda: self._drives.expand(source, target))
 
+    def check_zip(self, source: str) -> None:
+        self._machine.call("files.check_zip", lambda: self._drives.check_zip(source))
+
     def upload(self, source: str, target: str) -> None:
         try:
             data = Path(source).read_bytes()
@@ -295,17 +302,20 @@ class _Files:
         self._machine.call("files.delete_folder", lambda: self._drives.delete_folder(path))
 
     def hosts_entries(self, owner: str | None = None) -> tuple[tuple[str, str], ...]:
-        return self._machine.call("files.hosts_entries", lambda: hosts_entries(self._drives.read_text(HOSTS), owner))
+        return self._machine.call("files.hosts_entries", lambda: hosts_entries(self._hosts(), owner))
 
     def set_hosts_entries(self, owner: str, entries: Sequence[tuple[str, str]]) -> bool:
         def act() -> bool:
-            before = self._drives.read_text(HOSTS) or ""
+            before = self._hosts()
             after = with_hosts_entries(before, owner, entries)
             if after != before:
-                self._drives.write_text(HOSTS, after)
+                self._drives.write_bytes(HOSTS, after.encode("latin-1"))
             return after != before
 
         return self._machine.call("files.set_hosts_entries", act)
+
+    def _hosts(self) -> str:
+        return (self._drives.read_bytes(HOSTS) or b"").decode("latin-1")
 
 
 class _Probe:

@@ -45,14 +45,18 @@ def powershell_program(machine: Machine, faults: Faults, arguments: list[str], s
 @cache
 def bootstrap_text() -> str:
     """The package's bootstrap.ps1 as it is sent: no full-line comments, no blank lines, no indents."""
-    return _stripped(script_text("bootstrap"))
+    return _stripped(_file("bootstrap"))
 
 
 @cache
 def script_text(name: str) -> str:
-    """The package's own text of a script, with LF line ends."""
-    file = resources.files("arr_bluegreen.control").joinpath("scripts", f"{name}.ps1")
-    return file.read_text(encoding="utf-8").replace("\r\n", "\n")
+    """The package's own text of a script as it must arrive: the functions it needs right after its ``param``."""
+    lines = _file(name).split("\n")
+    at = next((number for number, line in enumerate(lines) if line.startswith("param(")), -1) + 1
+    words = [line.split() for line in lines[:at]]
+    needed = [_file(one[2]).split("\n") for one in words if one[:2] == ["#", "needs:"]]
+    bodies = ["\n".join(one[next(n for n, line in enumerate(one) if line[:1] != "#") : -1]) for one in needed]
+    return "\n".join([*lines[:at], *bodies, *lines[at:]])
 
 
 # -- private ------------------------------------------------------------------------------------------
@@ -122,6 +126,12 @@ class _Kept:
 
 _NOT_OURS = "This simulated host plays the scripts of arr-bluegreen only; this text is none of them."
 _IN_USE = "The process cannot access the file because it is being used by another process."
+
+
+def _file(name: str) -> str:
+    """A file of the package's scripts, with LF line ends."""
+    file = resources.files("arr_bluegreen.control").joinpath("scripts", f"{name}.ps1")
+    return file.read_text(encoding="utf-8").replace("\r\n", "\n")
 
 
 def _encoded_command(arguments: list[str]) -> str | None:

@@ -7,11 +7,12 @@ import ntpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from arr_bluegreen.simulator.files import HOSTS, Drives
+from arr_bluegreen.simulator.files import HOSTS, Drives, expanded
 from arr_bluegreen.simulator.powershell_errors import ScriptError
 
 if TYPE_CHECKING:
@@ -31,16 +32,19 @@ def _file_op(drives: Drives, op: Request) -> Reply:
     path = _path(op["path"])
     match str(op["op"]):
         case "read":
-            return {"text": drives.read_text(path)}
+            return {"text": _text(drives, path)}
         case "write":
             drives.write_text(path, str(op["text"]))
             return {"done": True}
         case "create":
             return {"done": drives.create(path, str(op["text"]))}
         case "replace":
-            return {"done": drives.replace(path, str(op["expected"]), str(op["text"]))}
+            there = _is_expected(drives, path, op["expected"])
+            if there:
+                drives.write_text(path, str(op["text"]))
+            return {"done": there}
         case "delete":
-            return {"done": drives.delete_if(path, op.get("expected"))}
+            return {"done": _is_expected(drives, path, op["expected"]) and drives.delete(path)}
         case "names":
             return {"names": [one for one in drives.names(path) if not one.endswith((".lock", ".tmp"))]}
         case "folder_exists":
@@ -51,6 +55,23 @@ def _file_op(drives: Drives, op: Request) -> Reply:
             return {"done": there}
         case other:
             raise ScriptError(f"no file operation '{other}'", "NoSuchObject")
+
+
+def _text(drives: Drives, path: str) -> str | None:
+    """Strictly, and with its byte order mark."""
+    data = drives.read_bytes(path)
+    if data is None:
+        return None
+    if len(data) > 4194304:
+        raise ScriptError(f"{expanded(path)} is larger than 4 MB", "TooLarge")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ScriptError(f"'{expanded(path)}' is not UTF-8", "NotUtf8") from error
+
+
+def _is_expected(drives: Drives, path: str, expected: object) -> bool:
+    return drives.read_bytes(path) is not None and (expected is None or _text(drives, path) == expected)
 
 
 # -- private: folder ------------------------------------------------------------------------------------
@@ -69,6 +90,11 @@ def _folder(machine: Machine, request: Request) -> Reply:
                 raise ScriptError(f"no folder '{source}'", "NoSuchObject")
             (drives.copy_folder if verb == "copy" else drives.expand)(source, target)
             return _folder_digest(drives, target)
+        case "check":
+            if drives.read_bytes(source := _path(request["source"])) is None:
+                raise ScriptError(f"no file '{source}'", "NoSuchObject")
+            drives.check_zip(source)
+            return {"done": True}
         case "append":
             return {"size": _append(drives, _path(request["path"]), str(request["data"]), int(request["offset"]))}
         case other:
@@ -94,34 +120,44 @@ def _append(drives: Drives, path: str, data: str, offset: int) -> int:
 
 def _hosts_file(machine: Machine, request: Request) -> Reply:
     drives = machine.files
-    before = (drives.read_bytes(HOSTS) or b"").decode("latin-1")
-    after = before
-    if request["op"] in ("set", "remove"):
-        lines = request.get("lines") or [] if request["op"] == "set" else []
-        after = _owned_lines(before, str(request["owner"]), lines)
+    data = drives.read_bytes(HOSTS)
+    before = (data or b"").decode("latin-1")
+    match str(request["op"]):
+        case "read":
+            return {"text": before}
+        case "set":
+            after = _owned_lines(before, str(request["owner"]), request["lines"])
+        case "remove":
+            after = _owned_lines(before, str(request["owner"]), [])
+        case other:
+            raise ScriptError(f"no hosts file operation '{other}'", "NoSuchObject")
     if after != before:
-        drives.write_bytes(HOSTS + ".arr-bluegreen.bak", before.encode("latin-1"))
+        stamp = machine.clock.now().strftime("%Y%m%d-%H%M%S-%f")
+        if data is not None:
+            drives.write_bytes(f"{HOSTS}.arr-bluegreen-{stamp}.bak", data)
         drives.write_bytes(HOSTS, after.encode("latin-1"))
-    return {"entries": _hosts_entries(after), "changed": after != before}
+        _keep_newest_backups(drives)
+    return {"changed": after != before}
+
+
+def _keep_newest_backups(drives: Drives) -> None:
+    folder, _, name = HOSTS.rpartition("\\")
+    ours = sorted(one for one in drives.names(folder) if fnmatch(one, f"{name}.arr-bluegreen-*.bak"))
+    for one in ours[:-5]:
+        drives.delete(f"{folder}\\{one}")
 
 
 def _owned_lines(text: str, owner: str, lines: list[list[str]]) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][\w .-]*", owner):
+        raise ScriptError(f"'{owner}' cannot mark a line of the hosts file", "BadName")
     kept = re.sub(rf"(?m)^[^\r\n#]*# {re.escape(owner)}[ \t]*(\r?\n|\Z)", "", text)
     if lines and kept and not kept.endswith("\n"):
         kept += "\r\n"
     for ip, name in lines:
-        if not re.fullmatch(r"[0-9A-Fa-f.:]+\t[A-Za-z0-9._-]+", f"{ip}\t{name}"):
-            raise ScriptError(f"'{ip}\t{name}' is no hosts entry", "BadName")
-        kept += f"{ip}\t{name} # {owner}\r\n"
+        if not re.fullmatch(r"[0-9A-Fa-f.:]+ [A-Za-z0-9.-]+", f"{ip} {name}"):
+            raise ScriptError(f"'{ip} {name}' is no hosts entry", "BadName")
+        kept += f"{ip} {name} # {owner}\r\n"
     return kept
-
-
-def _hosts_entries(text: str) -> list[list[str]]:
-    entries: list[list[str]] = []
-    for line in text.splitlines():
-        words = line.split("#", 1)[0].split()
-        entries += [[words[0], name] for name in words[1:]]
-    return entries
 
 
 def _web_config(machine: Machine, request: Request) -> Reply:

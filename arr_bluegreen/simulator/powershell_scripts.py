@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from arr_bluegreen.control.interface import ProbeAnswer, ProbeRequest
 from arr_bluegreen.errors import NoSuchObject
+from arr_bluegreen.simulator.appcmd import run_appcmd
+from arr_bluegreen.simulator.argv import split_arguments
 from arr_bluegreen.simulator.faults import Faults, What
 from arr_bluegreen.simulator.powershell_errors import (
     COM,
@@ -52,8 +54,7 @@ async def _commit(machine: Machine, request: Request, faults: Faults) -> Reply:
     open_manager(machine)
     _opens_share(machine)
     if request.get("expect") and str(request["expect"]) != machine.config.digest:
-        text = "applicationHost.config changed on disk since it was read; nothing was written"
-        raise ScriptError(text, "ChangedOnDisk")
+        raise ScriptError(_CHANGED, "ChangedOnDisk")
     fault = faults.take(What.COMMIT, "commit")
     if fault is not None:
         raise _commit_failure(fault.how)
@@ -69,6 +70,22 @@ def _opens_share(machine: Machine) -> None:
         raise ScriptError(text, DENIED, 0x80070005)
 
 
+async def _appcmd(machine: Machine, request: Request, faults: Faults) -> Reply:
+    """The played appcmd with the command line it gets; what it prints is in the shell's UTF-8."""
+    may_open(machine)
+    expect = request["expect"]
+    if expect and expect != hashlib.sha256(machine.config.store.load()).hexdigest():
+        raise ScriptError(_CHANGED, "ChangedOnDisk")
+    await asyncio.sleep(machine.settings.appcmd_start_seconds)
+    line = " ".join(("appcmd.exe", *request["arguments"]))
+    answer = run_appcmd(machine, split_arguments(line)[1:], faults, machine.settings.appcmd_language)
+    said = answer.text.replace("\n", "\r\n").encode()
+    return {"exit_code": answer.exit_code, "output": base64.b64encode(said).decode()}
+
+
+_CHANGED = "applicationHost.config changed on disk since it was read; nothing was written"
+
+
 def _commit_failure(how: str) -> ScriptError:
     """CommitChanges failing as others have seen it (arr.md 5.11)."""
     place = f"Filename: \\\\?\\{CONFIG_PATH}\r\nError: "
@@ -82,6 +99,7 @@ def _commit_failure(how: str) -> ScriptError:
 
 
 # -- private: sites and pools ---------------------------------------------------------------------------------
+
 
 async def _sites(machine: Machine, request: Request, faults: Faults) -> Reply:
     open_manager(machine)
@@ -185,6 +203,7 @@ SCRIPTS: dict[str, Script] = {
     **RUN_TIME_SCRIPTS,
     "read_config": _read_config,
     "commit": _commit,
+    "appcmd": _appcmd,
     "probe": _probe,
     "sites": _sites,
     "site_action": _site_action,

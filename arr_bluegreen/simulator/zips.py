@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ def unpacked(data: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
+            _judge_frame(data, min((one.header_offset for one in entries), default=0))
             _judge(entries, len(data))
             return {"\\".join(_parts(one.orig_filename)): archive.read(one) for one in entries if not _is_folder(one)}
     except BadZip:
@@ -33,6 +35,20 @@ _DEVICE = re.compile(r"(?i)^(CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|COM[0-9Â¹Â
 _NEVER = re.compile('[:<>"|?*\x00-\x1f\x7f\ud800-\udfff]')
 
 
+def _judge_frame(data: bytes, first: int) -> None:
+    end = data.rfind(b"PK\x05\x06")
+    disk, disk_of_directory, here, entries, length, start, comment = struct.unpack("<4H2IH", data[end + 4 : end + 22])
+    if disk or disk_of_directory or here != entries:
+        raise BadZip("the zip is one part of several")
+    if first or start + length != end or end + 22 + comment != len(data):
+        raise BadZip("the zip has something before its entries, or behind them")
+
+
+def _upper(path: str) -> str:
+    """As .NET's ToUpperInvariant has it: letter by letter."""
+    return "".join(one.upper() if len(one.upper()) == 1 else one for one in path)
+
+
 def _judge(entries: Sequence[zipfile.ZipInfo], length: int) -> None:
     if len(entries) > MOST_ENTRIES:
         raise BadZip(f"the zip holds more than {MOST_ENTRIES} entries")
@@ -44,11 +60,11 @@ def _judge(entries: Sequence[zipfile.ZipInfo], length: int) -> None:
         for depth in range(1, len(parts) + 1):
             path = "/".join(parts[:depth])
             if depth == len(parts) and not _is_folder(one):
-                if path.upper() in files:
+                if _upper(path) in files:
                     raise BadZip(f"the zip holds two entries of the same name on Windows: '{path}'")
-                files.add(path.upper())
-            elif folders.setdefault(path.upper(), path) != path:
-                raise BadZip(f"'{path}' and '{folders[path.upper()]}' differ only in case")
+                files.add(_upper(path))
+            elif folders.setdefault(_upper(path), path) != path:
+                raise BadZip(f"'{path}' and '{folders[_upper(path)]}' differ only in case")
     if files & folders.keys():
         raise BadZip(f"the zip holds '{min(files & folders.keys())}' as a file and as a folder")
     if not files:

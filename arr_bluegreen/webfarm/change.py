@@ -92,7 +92,7 @@ class SetWebFarms:
     settings: Settings
 
 
-# -- rules (location "" = globalRules) ---------------------------------------------------------------
+# -- rules (location "" = globalRules, "." = the server's own rules) --------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

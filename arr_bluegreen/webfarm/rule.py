@@ -87,9 +87,14 @@ LAST = Position()
 FIRST = Position(Where.FIRST)
 
 
+SERVER = "."
+"""The location of the server's own ``<rules>``, which stand beside its ``<globalRules>`` ("")."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleList:
-    """The rules of one place: ``location`` is "" for the server's globalRules, else the path of a ``<location>``."""
+    """The rules of one place: ``location`` is "" for the server's globalRules, "." (``SERVER``) for its own rules,
+    else the path of a ``<location>``."""
 
     location: str
     rules: tuple[Rule, ...]

@@ -19,6 +19,11 @@ class Binding:
     ssl_flags: int = 0
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the site's other bindings, without case: the combined key (arr.md 3.1)."""
+        return self.protocol.casefold(), self.information.casefold()
+
+    @property
     def address(self) -> str:
         """The IP part (``*`` for all, ``[::1]`` for IPv6), "" when the binding has none."""
         return self.information.rsplit(":", 2)[0] if self.information.count(":") >= 2 else ""
@@ -28,7 +33,7 @@ class Binding:
         """The TCP port of an http, https, ftp or net.tcp binding; None when it has none."""
         parts = self.information.rsplit(":", 2)
         text = parts[1] if len(parts) == 3 else parts[0]
-        return int(text) if text.isdigit() else None
+        return int(text) if text.isascii() and text.isdigit() else None
 
     @property
     def host(self) -> str:

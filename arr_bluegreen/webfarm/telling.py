@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from datetime import timedelta
 
 from arr_bluegreen.webfarm import change as c
-from arr_bluegreen.webfarm.rule import Position, Where
+from arr_bluegreen.webfarm.rule import SERVER, Position, Where
 
 
 def tell(change: c.ConfigChange) -> str:
@@ -70,7 +70,7 @@ def tell_value(value: c.Value) -> str:
 
 
 def _in(location: str) -> str:
-    return f" in {location}" if location else ""
+    return " in the server's own rules" if location == SERVER else f" in {location}" if location else ""
 
 
 def _at(position: Position) -> str:

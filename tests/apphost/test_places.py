@@ -167,7 +167,7 @@ def test_a_rule_in_a_location_and_a_map_are_words_too() -> None:
     rule = Rule("b", match=Match("y"), action=Action("Redirect", "/z", redirect_type="Found"))
     table = RewriteMap("slots", "blue", entries=(("shop", "green"),), location="New site")
     host = ApplicationHost.parse(after(data, AddRule(rule, FIRST, "front"), AddRewriteMap(table)))
-    assert [one.name for one in host.reading.rule_list("FRONT").rules] == ["b", "a"]
+    assert [one.name for one in host.rule_lists[-1].rules] == ["b", "a"]
     assert host.rule("B", "front") == rule
     assert host.rewrite_map("SLOTS", "new site") == replace(table, location="new site")
 

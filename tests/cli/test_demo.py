@@ -69,7 +69,19 @@ def test_the_result_has_exactly_the_promised_keys() -> None:
     ]
     assert (result["live_before"], result["live_after"], result["switch_ms"]) == ("blue", "green", 42.1)
     assert (result["drain_seconds"], result["cut"], result["exit_code"]) == (6.5, 0, 0)
-    assert any("Put it there" in line and "6000 requests" in line for line in told)
+    assert any("Put it there" in line and "v1 3000  v2 3000  failed 0" in line for line in told)
+
+
+def test_a_line_of_the_story_fits_its_terminal() -> None:
+    """A long wait is cut beside the tally; why something failed is not."""
+    found, told = story(0, last_seen={"1": 10.0, "2": 14.0})
+    found.width = 80
+    found.deploy_said(events.to_line(events.Stamped(AT, "r1", events.StepStarted("drain", "Drain blue " * 9))))
+    found.deploy_said(events.to_line(events.Stamped(AT, "r1", events.StepDone("drain", 0.5))))
+    assert len(told[-1]) <= 80
+    assert told[-1].endswith("failed 0")
+    found.deploy_said(events.to_line(events.Stamped(AT, "r1", events.StepFailed("drain", "it broke " * 9, 0.5))))
+    assert ("it broke " * 9).strip() in told[-1]
 
 
 @pytest.mark.parametrize(
@@ -125,11 +137,16 @@ def test_a_process_ends_with_its_stdin_or_is_ended(tmp_path: Path, monkeypatch: 
 
 def test_an_interrupt_while_a_process_starts_comes_once_it_is_known() -> None:
     """Between fork and the note of who stops it there is no moment for a signal."""
-    known = False
-    with pytest.raises(KeyboardInterrupt), interrupts_wait():
-        signal.raise_signal(signal.SIGINT)
-        known = True
-    assert known
+    known: list[str] = []
+
+    def start() -> None:
+        with interrupts_wait():
+            signal.raise_signal(signal.SIGINT)
+            known.append("child")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert known == ["child"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
+
 import pytest
 
+from arr_bluegreen.cli.main import run
 from arr_bluegreen.deployment.ownership import read_owned
-from tests.cli.user import User
+from arr_bluegreen.deployment.ports import PortBook
+from tests.cli.user import ON, User
 from tests.control.test_safe_extract import named
 
 HEAD = (
@@ -73,6 +78,54 @@ def test_a_making_that_was_cut_off_goes_on(user: User) -> None:
     assert (made.address, made.http_port, made.making) == (cut.address, cut.http_port, False)
 
 
+def test_a_port_claimed_for_a_making_that_died_is_named_and_given_back(user: User) -> None:
+    """Killed between the claim and the record: status and retire say what to type, and that clears it."""
+    user.first()
+    user.file.write_text(PER_RELEASE)
+    user.dies_at("records.replace")  # the claim; the slot's own record is still to come
+    assert user.types("run", "--version", "2").code == 130
+    claim = PortBook.parse(user.scene.port_records.read("ports.json")).of("shop/shop-2")
+    assert claim is not None
+    assert read_owned(user.scene.records).of("shop-2") is None
+    user.types("unlock")
+    for verb in ("status", "retire"):
+        assert f"port {claim.port} is claimed for 'shop-2'" in user.types(verb).out, verb
+    assert run(["port", "free", "shop/shop-2", *ON]) == 0
+    assert "is claimed for" not in user.types("retire").out
+
+
+def test_a_package_whose_run_was_killed_is_cleared_away(user: User) -> None:
+    """Uploaded, and killed before it is expanded: status names the folder, the next upload or retire clears it."""
+    user.first()
+    user.file.write_text(PER_RELEASE + "[content]\nsource = 'shop-{version}.zip'\n")
+    files = user.scene.host.files
+
+    def upload_dies(version: str) -> str:
+        with zipfile.ZipFile(user.file.parent / f"shop-{version}.zip", "w") as archive:
+            archive.writestr("simulated-app.json", json.dumps({"version": version, "start_seconds": 1.0}))
+        begun = len(user.scene.machine.journal)
+
+        def killed(number: int, name: str) -> None:
+            if "files.upload" in user.scene.machine.journal[begun:number]:  # and so nothing is cleared away either
+                raise KeyboardInterrupt
+
+        user.scene.machine.before_call = killed
+        assert user.types("run", "--version", version).code == 130
+        user.scene.machine.before_call = None
+        user.types("unlock")
+        assert user.types("abort").code == 0
+        return rf"C:\apps\shop-{version}\.{version}.upload.zip"
+
+    first = upload_dies("2")
+    assert files.read_bytes(first) is not None
+    assert r"C:\apps\shop-2\2 ('shop-2', release 2, not whole)" in user.types("status").out
+    second = upload_dies("3")
+    assert (files.read_bytes(first), files.read_bytes(second) is not None) == (None, True)
+    assert user.types("retire", "--keep", "0", "--instance", "shop-3").code == 0
+    assert files.read_bytes(second) is None
+    assert not files.folder_exists(r"C:\apps\shop-3")
+
+
 def _killed_at(user: User, number: int) -> bool:
     """Whether ``deploy run`` died at this call, before its run began (it stops there: ``--until deploy``)."""
     machine = user.scene.machine
@@ -90,22 +143,27 @@ def _killed_at(user: User, number: int) -> bool:
 
 
 def test_a_bad_package_is_refused_before_anything_is_done(user: User) -> None:
-    """One of the controller: exit code 2 and not one byte on the machine. One on the machine: 7, and blue serves."""
+    """Of the controller or on the machine, bad or missing: exit code 2, nothing recorded, made or written."""
     user.first()
-    package = user.file.parent / "bad.zip"
-    package.write_bytes(named("../evil.txt"))
+    (user.file.parent / "bad.zip").write_bytes(named("../evil.txt"))
     scene = user.scene
-    user.file.write_text(PER_RELEASE + '[content]\nsource = "bad.zip"\n')
-    before = scene.host.config.data()
-    ran = user.types("run", "--version", "2")
-    assert (ran.code, "climbs out" in ran.err, scene.host.config.data() == before) == (2, True, True)
-    assert read_owned(scene.records).of("shop-2") is None
-
     scene.host.files.write_bytes(r"C:\drop\bad.zip", named("../evil.txt"))
-    user.file.write_text(PER_RELEASE + "[content]\nsource = 'C:\\drop\\bad.zip'\n")
-    ran = user.types("run", "--version", "2")
-    assert ran.code == 7, ran
-    assert scene.host.arr.in_service("shop") == ("127.0.0.2",)
-    assert not scene.host.files.folder_exists(r"C:\apps\shop-2\2")
-    assert user.types("retire", "--instance", "shop-2").code == 0
-    assert scene.host.config.data() == before
+    scene.content(r"C:\drop\tokens", "2")
+    before = scene.host.config.data(), scene.port_records.read("ports.json"), read_owned(scene.records)
+    token = '[[content.settings]]\nfile = "simulated-app.json"\ntokens = { "__SLOT__" = "{slot}" }\n'
+    for source, more, says in (
+        ("bad.zip", "", "climbs out"),
+        (r"C:\drop\bad.zip", "", "does not stay in its folder"),
+        ("missing-{version}.zip", "", "there is no"),
+        (r"C:\drop\missing.zip", "", "missing.zip"),
+        (r"C:\drop\missing", "", "there is no folder"),
+        (r"C:\drop\tokens", token, "'__SLOT__' is not in"),
+    ):
+        user.file.write_text(PER_RELEASE + f"[content]\nsource = '{source}'\n{more}")
+        for verb in ("check", "plan", "run"):
+            ran = user.types(verb, "--version", "2")
+            assert (ran.code, says in ran.err) == (2, True), (source, verb, ran)
+        after = scene.host.config.data(), scene.port_records.read("ports.json"), read_owned(scene.records)
+        assert after == before
+    user.file.write_text(PER_RELEASE + "[content]\nsource = 'C:\\drop\\{version}'\n")
+    assert "needs a version" in user.types("check").err

@@ -18,7 +18,7 @@ def test_the_list_counts_servers_and_rules(cli: Cli) -> None:
 
 def test_show_names_the_rules_and_what_is_no_default(cli: Cli) -> None:
     shown = cli("farm", "show", "shop", "--json").json
-    assert shown["rules"] == [{"name": "To shop", "location": "", "enabled": True}]
+    assert shown["rules"] == [{"name": "To shop", "location": "", "enabled": True, "map": ""}]
     assert shown["health_check"]["interval"] == 30
     assert "all settings are ARR's defaults" in cli("farm", "show", "shop").out
 

@@ -46,8 +46,8 @@ def test_several_servers_are_one_write(cli: Cli) -> None:
 def test_a_dry_run_prints_the_diff_and_changes_nothing(cli: Cli, path: Path) -> None:
     ran = cli("server", "offline", "shop", "10.0.0.1", "--dry-run")
     assert ran.code == 0
-    assert '-            <server address="10.0.0.1" enabled="true" />\n' in ran.out
-    assert '+            <server address="10.0.0.1" enabled="false" />\n' in ran.out
+    assert '-            <server address="10.0.0.1" enabled="true" />\r\n' in ran.out
+    assert '+            <server address="10.0.0.1" enabled="false" />\r\n' in ran.out
     line = SHOP[: SHOP.index(b"10.0.0.1")].count(b"\n") + 1
     assert f"@@ -{line - 3},7 +{line - 3},7 @@" in ran.out
     assert path.read_bytes() == SHOP

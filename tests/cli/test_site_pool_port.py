@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from arr_bluegreen.cli.main import run
+from arr_bluegreen.cli.serving import farm_behind
 from arr_bluegreen.simulator.memory import MemoryMachine
-from arr_bluegreen.webfarm import RunState
+from arr_bluegreen.webfarm import Action, Binding, Condition, Rule, RuleList, RunState, Site
 from tests.cli.ran import Ran
 from tests.deployment.machine import Scene
+from tests.deployment.words import pair
 
+ADD = ["site", "add", "x", "--pool", "Front"]
 CONFIG = (Path(__file__).parents[2] / "fixtures" / "apphost" / "blue-green.config").read_bytes()
 Cli = Callable[..., Ran]
 
@@ -77,9 +83,19 @@ def test_a_dry_run_shows_and_writes_nothing(cli: Cli, path: Path) -> None:
         (["site", "add", "x", "--path", "C:\\", "--pool", "Front", "--binding", "http/*:8001:"], 2, "shop-blue"),
         (["site", "add", "x", "--path", "C:\\", "--pool", "Front", "--binding", "8001"], 2, "no binding"),
         (["site", "add", "x", "--path", "C:\\", "--pool", "Front"], 2, "binding"),
+        ([*ADD, "--path", "C:\\x", "--binding", "http/*:99999:"], 2, "1 to 65535"),
+        ([*ADD, "--path", "C:\\x", "--binding", "http/*:0:"], 2, "1 to 65535"),
+        ([*ADD, "--path", "C:\\x", "--binding", "http/*:\u00b2:"], 2, "no binding"),
+        ([*ADD, "--path", "C:\\x", "--binding", "http/256.1.1.1:80:"], 2, "no IP address"),
+        ([*ADD, "--path", "C:\\x", "--binding", "http/*:8009:a b"], 2, "no IP address"),
+        ([*ADD, "--path", "", "--binding", "http/*:8009:"], 2, "no folder"),
+        ([*ADD, "--path", "x", "--binding", "http/*:8009:"], 2, "no folder"),
+        (["site", "remove", "Front"], 3, "the front of farm 'shop'"),
         (["site", "add", "x", "--path", "C:\\", "--binding", "http/*:8004:"], 2, "no pool 'x'"),
         (["port", "next", "--range", "9-1"], 2, "9-1"),
         (["port", "next", "--range", "8001-8002"], 3, "8001-8002"),
+        (["port", "next", "--slot", ""], 2, "no slot"),
+        (["port", "next", "--slot", "a/b"], 2, "no slot"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_changes_nothing(
@@ -109,6 +125,58 @@ def test_sites_and_pools_start_and_stop_on_a_machine(cli: Cli, machine: MemoryMa
     assert machine.sites.pools(["shop-green"])[0].workers != before
 
 
+def test_what_stopped_for_good_starts_for_good(cli: Cli, machine: MemoryMachine) -> None:
+    """Also after a reboot, and with no write where that holds already."""
+    for noun, setting in (("site", "server_auto_start"), ("pool", "auto_start")):
+        for verb, value in (("stop", False), ("start", True)):
+            assert cli(noun, verb, "shop-green", "--for-good", on="winrm:x").code == 0
+            assert cli(noun, "show", "shop-green", "--json", on="winrm:x").json[setting] is value
+    before = machine.host.config.digest
+    assert cli("site", "start", "shop-green", "--for-good", on="winrm:x").code == 0
+    assert machine.host.config.digest == before
+
+
+def test_the_front_is_not_stopped_by_mistake(cli: Cli, machine: MemoryMachine) -> None:
+    """Rules send its requests to the farm, and its pool holds ARR's state: everything goes through it."""
+    for noun in ("site", "pool"):
+        ran = cli(noun, "stop", "Front", on="winrm:x")
+        assert (ran.code, "the front of farm 'shop'" in ran.err) == (3, True)
+    assert machine.journal.count("sites.stop_site") == machine.journal.count("sites.stop_pool") == 0
+    assert cli("site", "stop", "Front", "--force", on="winrm:x").code == 0
+
+
+@pytest.mark.parametrize(
+    ("information", "rule", "front"),
+    [
+        ("*:80:", {}, True),
+        ("*:80:shop.example", {"input": "{HTTP_HOST}", "pattern": r"^shop\.example$"}, True),
+        ("*:80:other.example", {"input": "{HTTP_HOST}", "pattern": r"^shop\.example$"}, False),
+        ("*:80:other.example", {"input": "{HTTP_HOST}", "pattern": r"^shop\.example$", "negate": True}, True),
+        ("*:81:", {"input": "{SERVER_PORT}", "pattern": "^80$"}, False),
+        ("*:81:", {"input": "{REMOTE_ADDR}", "pattern": "^10"}, True),
+        ("*:8001:", {}, False),
+    ],
+)
+def test_a_front_is_a_site_whose_requests_a_rule_sends_to_a_farm(
+    information: str, rule: dict[str, Any], front: bool
+) -> None:
+    conditions = (Condition(**rule),) if rule else ()
+    to_shop = Rule("to shop", conditions=conditions, action=Action("Rewrite", "http://SHOP/{R:0}"))
+    words = replace(pair(), rule_lists=(RuleList("", (to_shop,)),))
+    site = Site("x", 9, bindings=(Binding("http", information),))
+    assert farm_behind(words, site) == ("shop" if front else "")
+
+
+def test_show_speaks_to_people(cli: Cli, machine: MemoryMachine) -> None:
+    """No value is told as Python writes it."""
+    for on in ("winrm:x", None):
+        for noun in ("site", "pool"):
+            text = cli(noun, "show", "Front", on=on).out
+            assert not set("[]{}'") & set(text), text
+            assert not re.search("None|True|False|datetime", text), text
+    assert "would change: remove site: shop-green" in cli("site", "remove", "shop-green", "--dry-run", on="winrm:x").out
+
+
 def test_a_dry_run_stops_nothing(cli: Cli, machine: MemoryMachine) -> None:
     ran = cli("site", "stop", "shop-green", "--dry-run", on="winrm:x")
     assert (ran.code, ran.out) == (0, "would stop site 'shop-green'\n")
@@ -121,6 +189,24 @@ def test_a_port_is_the_same_for_a_slot_and_new_without_one(cli: Cli) -> None:
     assert cli("port", "next", "--dry-run").out == cli("port", "next", "--dry-run").out == "8003\n"
     assert cli("port", "next").out == "8003\n"
     assert cli("port", "next").out == "8004\n"
+
+
+def test_claims_are_listed_and_given_back(cli: Cli, path: Path) -> None:
+    assert cli("port", "next", "--slot", "blue", "--farm", "shop", "--range", "8000-8009").out == "8000\n"
+    assert cli("port", "next").out == "8003\n"
+    listed = cli("port", "list", "--json").json
+    assert [(one["port"], one["owner"], bool(one["until"]), one["used_by"]) for one in listed] == [
+        (8000, "shop/blue", False, None),
+        (8003, listed[1]["owner"], True, None),
+    ]
+    assert "shop/blue" in cli("port", "list").out
+    assert cli("port", "free", "green").code == 2
+    assert "would be free" in cli("port", "free", "blue", "--dry-run").out
+    assert "port 8000 of shop/blue is free" in cli("port", "free", "blue").out
+    assert cli("port", "free", "8003").code == 0
+    assert [(one["port"], one["owner"]) for one in cli("port", "list", "--json").json] == [(8000, None), (8003, None)]
+    assert cli("port", "next").out == "8004\n"
+    assert path.read_bytes() == CONFIG
 
 
 def test_fifty_commands_at_once_get_fifty_ports(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

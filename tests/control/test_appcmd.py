@@ -6,7 +6,6 @@ from arr_bluegreen.apphost.edit import Edit
 from arr_bluegreen.apphost.lower import lower
 from arr_bluegreen.control.appcmd import judge, set_config
 from arr_bluegreen.control.hresults import ALREADY_EXISTS, SHARING_VIOLATION
-from arr_bluegreen.control.winrm_shell import Output
 from arr_bluegreen.errors import RefusedError, RemoteError
 from arr_bluegreen.webfarm import (
     FIRST,
@@ -155,28 +154,24 @@ def test_a_line_longer_than_windows_takes_is_left_to_the_script() -> None:
     assert line(*(SetServer("shop", "a" * 100 + str(number), settings(enabled=False)) for number in range(300))) is None
 
 
-def told(text: str, code: int) -> Output:
-    return Output(text.encode(), b"", code)
-
-
 LIE = 'Applied configuration changes to section "webFarms" for "MACHINE/WEBROOT/APPHOST"\r\n'
 SHARING = "ERROR ( hresult:80070020, message:Failed to commit configuration changes.\r\nThe process ... )\r\n"
 
 
 def test_the_word_changed_is_not_believed() -> None:
     with pytest.raises(RemoteError) as caught:
-        judge(told(LIE + SHARING, 32), "web01")
+        judge(LIE + SHARING, 32, "web01")
     assert caught.value.code == SHARING_VIOLATION
     assert "held by another program" in str(caught.value)
 
 
 def test_an_error_on_stdout_counts_even_with_exit_code_0() -> None:
     with pytest.raises(RemoteError):
-        judge(told(LIE + SHARING, 0), "web01")
+        judge(LIE + SHARING, 0, "web01")
 
 
 def test_done_is_done() -> None:
-    judge(told(LIE, 0), "web01")
+    judge(LIE, 0, "web01")
 
 
 @pytest.mark.parametrize(
@@ -192,11 +187,11 @@ def test_done_is_done() -> None:
 )
 def test_answers_are_told_by_code_in_any_language(text: str, code: int, hresult: int, hint: str) -> None:
     with pytest.raises(RemoteError) as caught:
-        judge(told(text, code), "web01")
+        judge(text, code, "web01")
     assert caught.value.code == hresult
     assert hint in caught.value.hint
 
 
 def test_no_rights_is_a_refusal_that_says_what_to_do() -> None:
     with pytest.raises(RefusedError, match="no access"):
-        judge(told("ERROR ( message:Configuration error ... insufficient permissions )", 5), "web01")
+        judge("ERROR ( message:Configuration error ... insufficient permissions )", 5, "web01")

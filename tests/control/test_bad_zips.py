@@ -114,6 +114,8 @@ def test_all_refuse_it_and_nothing_is_written(tmp_path: Path, machine: Machine, 
     with pytest.raises(BadZip) as caught:
         there.files.expand_zip(r"C:\in\bad.zip", r"C:\out\2")
     assert caught.value.exit_code is ExitCode.USAGE
+    with pytest.raises(BadZip):
+        there.files.check_zip(r"C:\in\bad.zip")
     assert everything(machine.host.files) == before
 
 
@@ -138,6 +140,10 @@ def test_a_good_package_is_compared_before_and_after(tmp_path: Path, machine: Ma
     tools = ContentTools(inspect_zip=inspected)
     wish = ContentWish("green", "3", r"C:\apps\green", str(package), True, "run-2")
     placed = put_content(wish, there.files, there.records("shop"), NOW, tools)
+    machine.host.files.write_bytes(r"C:\in\good.zip", package.read_bytes())
+    there.files.check_zip(r"C:\in\good.zip")
+    with pytest.raises(UsageError, match="missing"):
+        there.files.check_zip(r"C:\in\missing.zip")
     assert there.files.digest_folder(placed.path) == inspect_zip(package)
     assert not [one for one in machine.host.files.below(r"C:\apps\green") if one.endswith(".zip")]
 
@@ -191,3 +197,12 @@ def test_the_script_checks_what_dot_net_does_not() -> None:
     limits = ("100000", "8589934592", "16777216", "200 *", "180", "$packed -gt $length", "holds no file")
     for limit in limits:
         assert limit in SCRIPT
+    for frame in ("one part of a zip of several", "something behind its end", "something before its first entry"):
+        assert frame in SCRIPT
+
+
+def test_the_script_follows_no_link() -> None:
+    """Neither for a digest nor for a copy: each file comes from the one walk that refuses them."""
+    assert "AllDirectories" not in SCRIPT
+    assert SCRIPT.count("Get-Files $") == 3
+    assert "ReparsePoint" in SCRIPT.split("function Get-Files")[1].split("\n}\n")[0]

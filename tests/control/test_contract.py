@@ -92,6 +92,7 @@ CHANGES: dict[str, tuple[c.ConfigChange, ...]] = {
     "remove pool": (c.AddPool(POOL), c.RemovePool("p1")),
     "set pool": (c.SetPool("shop-green", c.settings({"process_model.max_processes": 2, "auto_start": False})),),
     "copy identity": (c.AddPool(POOL), c.CopyIdentity("shop-blue", "p1")),
+    "copy identity of a pool that names none": (c.AddPool(POOL), c.CopyIdentity("DefaultAppPool", "p1")),
     "site": ADD_SITE,
     "remove site": (*ADD_SITE, c.RemoveSite("s1")),
     "set site": (c.SetSite("shop-green", c.settings(server_auto_start=False)),),

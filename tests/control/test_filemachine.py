@@ -77,4 +77,4 @@ def test_the_diff_counts_the_lines_it_stepped_over() -> None:
         *[f" line {at}" for at in (1001, 1002, 1003)],
     ]
     assert unified(before, before, "a") == ""
-    assert "line ends" in unified(b"a\r\n", b"a\n", "a")
+    assert unified(b"a\r\n", b"a\n", "a").endswith("-a\r\n+a\n")

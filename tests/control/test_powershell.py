@@ -4,6 +4,7 @@ import base64
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from arr_bluegreen.control.clixml import error_text
 from arr_bluegreen.control.clock import SystemClock
-from arr_bluegreen.control.framing import Answers, request_line, script_text
+from arr_bluegreen.control.framing import POWERSHELL, Answers, request_line, script_text
 from arr_bluegreen.control.local import LocalLauncher, LocalProgram, why_not
 from arr_bluegreen.control.powershell import PowerShell, may_repeat
 from arr_bluegreen.control.script_errors import error_of
@@ -25,6 +26,7 @@ from arr_bluegreen.errors import (
     RefusedError,
     RemoteError,
     UnreachableError,
+    UsageError,
 )
 
 
@@ -154,6 +156,7 @@ def test_constrained_language_is_refused() -> None:
         ("set_state", {}, True),
         ("read_config", {}, True),
         ("commit", {}, False),
+        ("appcmd", {}, False),
         ("probe", {"requests": [{"method": "GET"}]}, True),
         ("probe", {"requests": [{"method": "GET"}, {"method": "POST"}]}, False),
         ("site_action", {"actions": [{"verb": "start"}]}, True),
@@ -228,6 +231,8 @@ def test_a_request_is_one_ascii_line(request_: dict[str, Any]) -> None:
         ({"message": "Access denied", "type": "X", "hresult": "0x80070005"}, RefusedError, None),
         ({"message": "links", "type": "BadZip"}, BadZip, None),
         ({"message": "held", "type": "Busy"}, LockedError, None),
+        ({"message": "appcmd did not end", "type": "TimedOut"}, UnreachableError, None),
+        ({"message": "no text", "type": "NotUtf8"}, UsageError, None),
         ({"message": "used", "type": "COMException", "hresult": "0x80070020"}, RemoteError, 0x80070020),
         (
             {"message": "changed", "type": "System.IO.FileLoadException", "hresult": "0x80131621"},
@@ -294,6 +299,14 @@ def test_a_local_program_is_written_to_and_read_with_a_deadline() -> None:
 def test_a_local_program_that_is_not_there_is_refused() -> None:
     with pytest.raises(RefusedError):
         LocalLauncher().start("/no/such/powershell.exe", ())
+
+
+def test_a_program_of_windows_is_taken_from_where_this_windows_lies(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WINDIR", str(tmp_path))
+    with pytest.raises(RefusedError, match=tmp_path.name):
+        LocalLauncher().start(POWERSHELL, ())
 
 
 @pytest.mark.parametrize(

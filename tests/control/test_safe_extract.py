@@ -87,6 +87,30 @@ def overlapping() -> bytes:
     return data[:first] + data[first:second] + bytes(entry) + end
 
 
+def prefixed() -> bytes:
+    """A program with a good zip behind it, as a self-extractor is; the zip's own offsets say so."""
+    data = bytearray(b"MZ" * 50 + named("a.txt"))
+    end, entry = data.index(b"PK\x05\x06"), data.index(b"PK\x01\x02")
+    data[end + 16 : end + 20] = struct.pack("<I", entry)
+    data[entry + 42 : entry + 46] = struct.pack("<I", 100)
+    return bytes(data)
+
+
+def of_disks(disk: int, here: int) -> bytes:
+    """A good zip of one entry that says it is that part of several, with so many entries in this part."""
+    data = bytearray(named("a.txt"))
+    end = data.index(b"PK\x05\x06")
+    data[end + 4 : end + 10] = struct.pack("<3H", disk, 0, here)
+    return bytes(data)
+
+
+def with_a_gap() -> bytes:
+    """Something hidden between the directory and the end."""
+    data = named("a.txt")
+    end = data.index(b"PK\x05\x06")
+    return data[:end] + b"hidden" + data[end:]
+
+
 BAD: dict[str, Callable[[], bytes]] = {
     "climbs with slashes": lambda: named("../evil.txt"),
     "climbs from inside": lambda: named("a/b/../../../evil.txt"),
@@ -120,6 +144,12 @@ BAD: dict[str, Callable[[], bytes]] = {
     "encrypted": encrypted,
     "longer than it says": understated,
     "damaged content": lambda: patched(b"hello", b"jello"),
+    "a program before it": lambda: b"MZ" * 50 + named("a.txt"),
+    "a program before it that it knows of": prefixed,
+    "something behind it": lambda: named("a.txt") + b"trailing",
+    "something hidden before its end": with_a_gap,
+    "one disk of several": lambda: of_disks(1, 1),
+    "entries on other disks": lambda: of_disks(0, 0),
     "cut off": lambda: named("a.txt")[:-30],
     "no zip at all": lambda: b"MZ" * 500,
     "nothing in it": lambda: named(),
@@ -154,6 +184,18 @@ def test_a_good_zip_lands_whole(tmp_path: Path) -> None:
     assert (tmp_path / "2" / "wwwroot" / "index.html").is_file()
 
 
+def test_names_that_only_fold_to_the_same_are_two(tmp_path: Path) -> None:
+    """Windows folds letter by letter, so that an eszett is not two; a zip may bear a comment."""
+    package = tmp_path / "good.zip"
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.comment = b"made by hand, PK\x05\x05 and all"
+        for name in ("stra\u00dfe.txt", "strasse.txt", "\ufb01n.txt", "fin.txt", "\U00010428", "\U00010400"):
+            archive.writestr(name, name)
+    assert expand_zip(package, tmp_path / "2").files == 6
+    with pytest.raises(BadZip, match="differ only in case"):
+        check_zip("x.zip", [ZipEntry("\u00e4.txt", 1, 1), ZipEntry("\u00c4.txt", 1, 1)])
+
+
 def test_a_target_that_is_there_is_never_written_to(tmp_path: Path) -> None:
     """Each release gets a folder of its own."""
     package = tmp_path / "good.zip"
@@ -176,6 +218,18 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(RefusedError, match="No space"):
         expand_zip(package, tmp_path / "2")
     assert [one.name for one in tmp_path.iterdir()] == ["good.zip"]
+
+
+def test_what_a_killed_filling_left_goes_with_the_next_or_with_the_folder(tmp_path: Path) -> None:
+    """A killed process clears nothing up; other targets' partial folders stay."""
+    package = tmp_path / "good.zip"
+    package.write_bytes(named("a.txt"))
+    for name in (".2.partial-0123abcd", ".2b.partial-0123abcd"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+    expand_zip(package, tmp_path / "2")
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".2b.partial-0123abcd", "2", "good.zip"]
+    LocalFiles().delete_folder(str(tmp_path / "2b"))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["2", "good.zip"]
 
 
 def test_a_folder_with_a_link_is_not_copied(tmp_path: Path) -> None:

@@ -4,33 +4,23 @@ import re
 from pathlib import Path
 
 import pytest
-import tree_sitter
-import tree_sitter_powershell
 
 from arr_bluegreen.control import framing
+from tests.control.powershell_traps import nodes, parsed, traps
 
 FOLDER = Path(framing.__file__).parent / "scripts"
 SCRIPTS = sorted(FOLDER.glob("*.ps1"))
-CALLED = [one for one in SCRIPTS if one.stem != "bootstrap"]
+CALLED = [one for one in SCRIPTS if one.stem not in ("bootstrap", "common")]
 
 
-def nodes(root: tree_sitter.Node) -> list[tree_sitter.Node]:
-    found, todo = [], [root]
-    while todo:
-        one = todo.pop()
-        found.append(one)
-        todo += one.children
-    return found
-
-
-def parsed(data: bytes) -> tree_sitter.Tree:
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language())).parse(data)
+def functions(text: str) -> list[str]:
+    return re.findall(r"(?m)^function ([\w-]+)", text)
 
 
 def test_all_scripts_of_the_contract_are_there() -> None:
     assert {one.stem for one in CALLED} == {
         "machine", "status", "set_state", "set_healthy", "test_health", "remove_mapping", "read_config", "commit",
-        "probe", "sites", "site_action", "files", "folder", "hosts_file", "web_config",
+        "appcmd", "probe", "sites", "site_action", "files", "folder", "hosts_file", "web_config",
     }  # fmt: skip
 
 
@@ -53,6 +43,29 @@ def test_what_the_parser_misses(script: Path) -> None:
             assert {"catch_clauses", "finally_clause"} & {child.type for child in one.children}, one.start_point
     text = script.read_text(encoding="utf-8")
     assert not re.search(r"&&|\|\||\?\?|\?\.|-Parallel|ConvertFrom-Json[^\n]*-AsHashtable|\bclass\b", text)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda one: one.stem)
+def test_no_value_is_changed_on_its_way_into_a_reply(script: Path) -> None:
+    assert not traps(script.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "trap",
+    [
+        b"$all = if ($kind -eq 'site') { $manager.Sites } else { $manager.ApplicationPools }",
+        b"$all = if ($kind -eq 'site') { 'a' } else { $pools }",
+        b"$only = if ($a) { 'x' }",
+        b"$answers = New-Object object[] 3",
+        b"function Read-It($s) {\n    if ($s.on) { [string]$s.path }\n}",
+    ],
+)
+def test_each_of_these_traps_is_seen(trap: bytes) -> None:
+    assert len(traps(trap + b"\n")) == 1
+
+
+def test_the_bootstrap_writes_every_array_as_an_array() -> None:
+    assert "Remove-TypeData System.Array -ErrorAction Ignore" in framing.bootstrap_text()
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda one: one.stem)
@@ -87,25 +100,58 @@ def test_one_commit_and_only_one() -> None:
     assert not any("CommitChanges()" in framing.script_text(one.stem) for one in CALLED if one.stem != "commit")
 
 
-def test_the_iis_assembly_is_loaded_by_path() -> None:
+def test_whatever_writes_the_configuration_takes_the_writers_mutex_and_compares_the_file_first() -> None:
+    """Octopus's IIS steps and ours take turns (arr.md 5.11); a foreign edit since the reading is never written over."""
+    for name in ("commit", "appcmd"):
+        body = framing.file_text(name)
+        order = [body.index(one) for one in ("$mutex = Enter-Mutex", "Assert-Unchanged $path $Request.expect")]
+        assert order == sorted(order)
+        assert "$mutex.ReleaseMutex()" in body[body.rindex("finally") :]
+    assert "Global\\Octopus-IIS-Metabase-Mutex" in framing.file_text("common")
+
+
+def test_appcmd_gets_a_stdin_of_its_own() -> None:
+    """Ours carries the next requests."""
+    text = framing.file_text("appcmd")
+    assert "$start.RedirectStandardInput = $true" in text
+    assert "$process.StandardInput.Close()" in text
+    assert "Join-Path $env:windir" in text
+
+
+def test_the_iis_assembly_is_loaded_by_path_and_in_one_place() -> None:
     """By name the GAC may hand out that of IIS Express, which edits another configuration (winrm.md 5)."""
-    for script in CALLED:
+    for script in SCRIPTS:
         text = script.read_text(encoding="utf-8")
         assert "LoadWithPartialName" not in text
         assert "-AssemblyName Microsoft.Web" not in text
-        if "ServerManager" in text:
-            assert r"System32\inetsrv\Microsoft.Web.Administration.dll" in text
+        assert ("Microsoft.Web.Administration.ServerManager" in text) is (script.stem == "common")
 
 
-def test_functions_of_one_name_are_one_text() -> None:
-    """Each script stands alone, so some functions are there several times: never two versions of one."""
-    seen: dict[str, str] = {}
+@pytest.mark.parametrize("script", CALLED, ids=lambda one: one.stem)
+def test_as_sent_it_still_parses_and_begins_with_its_param(script: Path) -> None:
+    """``param`` must be the first statement of a script block; the common functions come right after it."""
+    text = framing.script_text(script.stem)
+    root = parsed(text.encode()).root_node
+    assert not root.has_error
+    assert next(line for line in text.splitlines() if not line.startswith("#")) == "param($Request)"
+    assert ("function Open-Manager" in text) is ("# needs: common" in text)
+
+
+def test_a_function_is_written_once_and_called_where_it_is_sent() -> None:
+    """No copy of a common function in a script, and no script that calls one it does not ask for."""
+    common = set(functions(framing.file_text("common")))
+    assert "Open-Manager" in common
     for script in CALLED:
-        for found in re.finditer(r"(?ms)^function ([\w-]+).*?^}\n", script.read_text(encoding="utf-8")):
-            if found[1] in ("Open-Manager", "Get-Farms", "Find-Named", "Read-Value", "Get-ConfigPath", "Get-Digest",
-                            "Read-Bytes", "Read-Workers", "Get-ModuleVersion"):  # fmt: skip
-                assert seen.setdefault(found[1], found[0]) == found[0], f"{found[1]} in {script.name}"
-    assert len(seen) == 9
+        own = functions(framing.file_text(script.stem))
+        assert not common & set(own), script.name
+        called = set(re.findall(r"\b[A-Z]\w+-\w+\b", framing.file_text(script.stem)))
+        missing = (called & common) - set(functions(framing.script_text(script.stem)))
+        assert not missing, script.name
+
+
+def test_the_largest_script_is_one_send() -> None:
+    for script in CALLED:
+        assert len(framing.request_line("1", script.stem, {}, with_text=True)) < 40_000
 
 
 def test_the_bootstrap_is_small_strict_and_leaves_stdin_alone() -> None:

@@ -325,7 +325,7 @@ def test_the_connection_dropped_under_encryption(windows: tuple[Machine, str]) -
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("script", ["status", "set_state", "files", "commit", "site_action"])
+@pytest.mark.parametrize("script", ["status", "set_state", "files", "commit", "appcmd", "site_action"])
 def test_the_powershell_process_dies(machine: Machine, script: str, when: str) -> None:
     machine.faults.add(f"powershell-death:kind={script},when={when}")
     with short_waits(), controls(machine) as one:

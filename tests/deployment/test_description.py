@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +14,8 @@ import pytest
 
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.description_read import parse_description, read_description
-from arr_bluegreen.deployment.toml_table import parse_duration
+from arr_bluegreen.deployment.placeholders import doubtful_settings
+from arr_bluegreen.deployment.toml_table import Table, parse_duration
 from arr_bluegreen.errors import DescriptionError
 
 MANUAL = Path(__file__).parents[2] / "fixtures" / "deployment.toml"
@@ -26,6 +30,20 @@ address = "a"
 name = "green"
 [[slots.slot.member]]
 address = "b"
+"""
+
+
+PATTERN = r"""
+[app]
+name = "shop"
+[slots]
+naming = "per-release"
+[[slots.slot]]
+name = "{app}-{release}"
+[[slots.slot.member]]
+address = "auto"
+http_port = "auto"
+path = 'C:\apps\{slot}'
 """
 
 
@@ -44,12 +62,54 @@ def test_what_the_manual_shows_as_default_is_the_default() -> None:
     assert manual.retire == replace(small.retire, in_run=True)
 
 
-def test_the_manual_names_every_key() -> None:
-    """A key the reader knows and the manual does not mention would be a secret."""
+def test_a_braced_word_in_a_setting_is_told_and_not_refused() -> None:
+    """It may be the application's own; what is nearly one of ours is asked about."""
+    text = '[[content.settings]]\nfile = "a.json"\ntokens = { A = "{relase} {slot} {0} {Level}", B = "{version}" }\n'
+    told = list(doubtful_settings(parse_description(SMALL + text)))
+    assert len(told) == 2
+    assert "{relase} in a value stays as it is written (did you mean {release}?)" in told[0]
+    assert "{version}" in told[1]
+
+
+def uncommented() -> str:
+    """The manual with every key and table that it shows in a comment."""
     text = MANUAL.read_text(encoding="utf-8")
-    assert isinstance(tomllib.loads(text), dict)
-    for key in ("version_json", "version_text", "command", "before", "within", "otherwise", "stop", "location"):
-        assert key in text
+    return re.sub(r"(?m)^# (?=\[\[?[\w.]+\]|\w+ = )", "", text)
+
+
+def keys_of(value: object, where: str = "") -> Iterator[str]:
+    """Every key with its path; rows of an array are one."""
+    for row in value if isinstance(value, list) else [value]:
+        for key, below in row.items() if isinstance(row, dict) else ():
+            yield (path := f"{where}.{key}".lstrip("."))
+            yield from keys_of(below, path)
+
+
+def test_the_manual_shows_every_key_the_reader_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key the reader asks for and the manual does not show, at its place, would be a secret."""
+    asked: set[str] = set()
+
+    def finish(table: Table) -> None:
+        asked.update(re.sub(r"\[\d+\]", "", table._path(key)) for key in table._asked)
+
+    monkeypatch.setattr(Table, "finish", finish)
+    with contextlib.suppress(DescriptionError):  # it shows choices that exclude each other
+        parse_description(uncommented())
+    assert len(asked) > 100
+    assert not asked - set(keys_of(tomllib.loads(uncommented())))
+
+
+def test_the_manual_shows_no_key_the_reader_does_not_know() -> None:
+    """Also in its comments, where nobody else would notice."""
+    with pytest.raises(DescriptionError, match="is enough"):  # of version_header, _json and _text: all else is read
+        parse_description(uncommented())
+
+
+def test_the_manual_tells_every_word_with_a_meaning() -> None:
+    """Placeholders and special values are no keys."""
+    text = MANUAL.read_text(encoding="utf-8")
+    for word in ("{app}", "{slot}", "{release}", "{address}", "{port}", "{version}", '"auto"', '"alias"'):
+        assert word in text
 
 
 @pytest.mark.parametrize(
@@ -67,7 +127,13 @@ def test_the_manual_names_every_key() -> None:
         ("[app]\nname = 'x'", "a pair needs two [[slots.slot]], there are 0"),
         (SMALL.replace('name = "shop"', ""), "'app.name' is missing"),
         (SMALL + "[durable]\nby = 'health-file'", "needs 'health_file' in every member"),
+        (SMALL + "[switch]\nby = 'enabled'\n[drain]\nsessions = 'keep'", "moves the sessions of a server that is"),
         (SMALL + "[gate]\nversion_header = 'a'\nversion_text = 'b'", "is enough"),
+        (SMALL + "[content]\nsource = 'shop-{release}.zip'", "{release}, which nothing fills in; there: {version}"),
+        (SMALL.replace('"a"', '"a"\nsite = "{app}-{slot}"'), "in a pair every name is meant as written"),
+        (SMALL.replace('"blue"', '"shop-{release}"'), "{release}, which nothing fills in"),
+        (PATTERN.replace("{slot}", "{slots}"), "{slots}, which nothing fills in; there: {app}, {slot}, {release}"),
+        (PATTERN.replace("{app}-{release}", "{slot}"), "{slot}, which nothing fills in; there: {app}, {release}"),
         ("schema = 2", "must be 1; this file is of a newer"),
         ("= 3", "not TOML"),
     ],

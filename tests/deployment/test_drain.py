@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from arr_bluegreen.deployment.begin import plan_run
@@ -9,7 +11,7 @@ from arr_bluegreen.deployment.description_read import parse_description
 from arr_bluegreen.deployment.events import Drained, StepProgress
 from arr_bluegreen.simulator.exchange import PublicRequest
 from arr_bluegreen.simulator.settings import SimulatorSettings
-from arr_bluegreen.webfarm import ServerState
+from arr_bluegreen.webfarm import FarmStatus, ServerState
 from tests.deployment.world import BLUE, CONFIG, GREEN, World
 
 AFFINITY = b"<applicationRequestRouting>\r\n                <protocol"
@@ -68,6 +70,13 @@ def test_sessions_are_kept_until_their_time_and_then_stopped(tmp_path: Path) -> 
     assert world.live == (GREEN,)
 
 
+def test_without_cookies_there_are_no_sessions_to_wait_for(tmp_path: Path) -> None:
+    world = quiet_world(tmp_path, 'within = "20s"\nsessions = "keep"\nsessions_within = "300s"')
+    began = world.clock.monotonic()
+    assert world.run().outcome == "done"
+    assert world.clock.monotonic() - began < 30
+
+
 def test_host_name_mappings_to_the_old_servers_are_removed(tmp_path: Path) -> None:
     world = World(tmp_path, config=HOST_NAMES)
     assert world.run().outcome == "done"
@@ -91,6 +100,75 @@ def test_a_count_nobody_has_waits_for_the_farms_timeout(tmp_path: Path) -> None:
     one = drained(world)
     assert "unknown" in one.how
     assert one.seconds > 50, "the farm's timeout is a minute"
+
+
+def recycled_while_draining(world: World) -> None:
+    """ARR's counters start anew while the old slot drains."""
+
+    def hook(number: int, name: str) -> None:
+        if any(getattr(one.event, "step", "") == "drain" for one in world.heard):
+            world.machine.before_call = None
+            world.recycle_arr()
+
+    world.machine.before_call = hook
+
+
+def test_what_was_cut_by_counts_nobody_has_is_not_known(tmp_path: Path) -> None:
+    """Unknown is no zero, and the farm's timeout of a minute has not passed after 10 s."""
+    world = quiet_world(tmp_path, 'within = "10s"', settings=SimulatorSettings(request_monitor=False))
+    world.host.exchange.send(PublicRequest("shop.example", seconds=40.0), lambda _: None)
+    recycled_while_draining(world)
+    assert world.run().outcome == "done"
+    one = drained(world)
+    assert (one.cut, one.how) == (None, "cut, by unknown counts")
+    assert one.seconds < 15
+
+
+def test_web_sockets_keep_their_deadline_where_only_the_pool_can_count(tmp_path: Path) -> None:
+    """The pool's requests may be WebSockets: the deadline of requests does not cut them."""
+    world = quiet_world(tmp_path, 'within = "5s"\nweb_sockets_within = "60s"')
+    world.host.exchange.send(PublicRequest("shop.example", path="/ws", web_socket=True, seconds=40), lambda _: None)
+    recycled_while_draining(world)
+    assert world.run().outcome == "done"
+    one = drained(world)
+    assert (one.cut, one.how) == (0, "empty")
+    assert one.seconds > 20
+    told = " ".join(one.event.text for one in world.heard if isinstance(one.event, StepProgress))
+    assert "1 request(s) in its pools, WebSockets among them" in told
+
+
+def test_a_count_of_web_sockets_nobody_has_is_no_zero(tmp_path: Path) -> None:
+    world = quiet_world(tmp_path, 'within = "60s"')
+    world.host.exchange.send(PublicRequest("shop.example", path="/ws", web_socket=True, seconds=30), lambda _: None)
+    real = world.host.arr.status
+
+    def status(farm: str, front: Iterable[str] = ()) -> FarmStatus:
+        found = real(farm, front)
+        return replace(found, servers=tuple(replace(one, current_web_socket_requests=None) for one in found.servers))
+
+    world.host.arr.status = status  # type: ignore[method-assign]  # an ARR that does not count them
+    assert world.run().outcome == "done"
+    one = drained(world)
+    assert (one.cut, one.how) == (0, "empty")
+    assert one.seconds > 20
+
+
+def test_a_new_slot_whose_health_nobody_knows_takes_no_live_slot_down(tmp_path: Path) -> None:
+    """By enabled, the commit that enables the one disables the other."""
+    world = World(tmp_path, by="enabled")
+    real = world.host.arr.status
+
+    def status(farm: str, front: Iterable[str] = ()) -> FarmStatus:
+        found = real(farm, front)
+        told = (replace(one, is_healthy=None) if one.address == GREEN else one for one in found.servers)
+        return replace(found, servers=tuple(told))
+
+    world.host.arr.status = status  # type: ignore[method-assign]  # ARR tells nothing of it
+    ended = world.run()
+    assert (ended.exit_code, ended.outcome) == (7, "old-slot-serves")
+    assert (world.enabled(BLUE), world.enabled(GREEN)) == (True, False)
+    world.finish()
+    assert world.traffic.lost == []
 
 
 def test_several_worker_processes_of_arr_are_told(tmp_path: Path) -> None:

@@ -17,11 +17,14 @@ from arr_bluegreen.deployment.hands import Identity
 from arr_bluegreen.deployment.journal import Journals
 from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.deployment.ownership import read_owned
+from arr_bluegreen.deployment.ports import MACHINE
 from arr_bluegreen.deployment.retire import Retention, plan_retire
 from arr_bluegreen.deployment.retire_due import member_machines, plan_due, retire_hands
 from arr_bluegreen.deployment.retire_run import perform_retire
 from arr_bluegreen.deployment.run import Run
+from arr_bluegreen.errors import RefusedError
 from arr_bluegreen.simulator.clock import SimulatedClock
+from arr_bluegreen.simulator.files import HOSTS
 from arr_bluegreen.simulator.host import SimulatedHost
 from arr_bluegreen.simulator.memory import MemoryMachine
 from arr_bluegreen.simulator.traffic import Traffic
@@ -152,6 +155,20 @@ def test_retire_on_another_machine_takes_its_farm_server_too(tmp_path: Path) -> 
     assert not read_owned(web2.records("shop")).instances
 
 
+def test_an_address_that_means_the_asker_is_refused_elsewhere(tmp_path: Path) -> None:
+    """``auto`` on web2 would be a loopback address of the ARR machine: nothing is recorded, claimed or made."""
+    three = Three(tmp_path)
+    live_blue(three, described(ELSEWHERE))
+    web2 = three.controls.machine("web2")
+    before = three.arr.config.data(), three.web2.config.data(), read_owned(web2.records("shop"))
+    for wanted in ("auto", "alias"):
+        text = ELSEWHERE.replace(f'"{GREEN}"\nhttp_port = 8080', f'"{wanted}"\nhttp_port = "auto"')
+        with pytest.raises(RefusedError, match="web2 while arr1"):
+            ensure_new(described(text), three.controls, release="2")
+    assert (three.arr.config.data(), three.web2.config.data(), read_owned(web2.records("shop"))) == before
+    assert not web2.records(MACHINE).names()
+
+
 # -- the hosts file ----------------------------------------------------------------------------------------------
 
 
@@ -176,5 +193,16 @@ def test_names_of_the_hosts_file_come_and_go_with_their_slots(aliased: Releases)
     assert [one.address for one in scene.config.farm("shop").servers] == ["shop-shop-4", "shop-shop-5"]
     text = scene.host.files.read_text(r"C:\Windows\System32\drivers\etc\hosts") or ""
     assert text.startswith("10.9.9.9 intranet  # by hand\r\n")
+
+
+def test_a_name_of_somebody_elses_is_refused_before_anything_is_recorded(aliased: Releases) -> None:
+    """An admin's line sends the slot's name elsewhere; ours would never be asked."""
+    scene = aliased.scene
+    scene.host.files.write_bytes(HOSTS, b"10.9.9.9 shop-shop-2 # M\xfcller\r\n")
+    before = scene.host.config.data(), scene.port_records.read("ports.json")
+    with pytest.raises(RefusedError, match=r"10\.9\.9\.9"):
+        aliased.release("2")
+    assert (scene.host.config.data(), scene.port_records.read("ports.json")) == before
+    assert read_owned(scene.records).of("shop-2") is None
 
 

@@ -18,12 +18,18 @@ from arr_bluegreen.deployment.ports import (
     PortRange,
     PortWish,
     claim_port,
+    claims_without,
     free_port,
+    give_port,
     next_port,
+    owner_of,
+    unnamed_owner,
+    why_not,
 )
-from arr_bluegreen.errors import RefusedError, UsageError
+from arr_bluegreen.errors import NoSuchObject, RefusedError, UsageError
 from arr_bluegreen.webfarm import Binding, Server, WebFarm
 
+from .machine import Scene
 from .words import NOW, MemoryRecords, Words, at, pair, site
 
 
@@ -110,6 +116,71 @@ def test_a_port_another_site_took_meanwhile_is_not_kept() -> None:
     mine, foreign = Words(sites=(site("shop-blue", 2, 8000),)), Words(sites=(site("intruder", 9, 8000),))
     assert next_port(wish(name="shop-blue"), [mine], None, book, NOW) == 8000
     assert next_port(wish(name="shop-blue"), [foreign], None, book, NOW) == 8001
+
+
+def test_a_port_somebody_else_listens_on_meanwhile_is_not_kept() -> None:
+    """Nor one that Windows reserves meanwhile; where the slot's own site binds it, the listener is http.sys for it."""
+    book = PortBook((Claim(8003, "shop/blue", NOW),))
+    mine = Words(sites=(site("shop-blue", 2, 8003),))
+    listened = MachineFacts("m", NOW, listening_ports=(8003,))
+    reserved = MachineFacts("m", NOW, reserved_ports=((8002, 8003),))
+    for facts in (listened, reserved):
+        for name in ("", "shop-blue"):
+            assert next_port(wish(name=name), [mine], facts, book, NOW) == 8003
+            assert next_port(wish(name=name), [Words()], facts, book, NOW) == 8000
+    assert "outside IIS" in why_not(8003, wish(), [Words()], listened)
+    assert "reserved" in why_not(8003, wish(), [Words()], reserved)
+    assert "outside 8000-8009" in why_not(8010, wish(), [Words()], None)
+
+
+def test_a_replaced_claim_is_told_and_rests() -> None:
+    """Who asked hears why the port is another; the old one is nobody's for a while."""
+    scene = Scene()
+    asked = wish("shop/x", "8100-8109")
+    assert give_port(scene.machine, asked, scene.config) == (8100, "")
+    taken = Words(sites=(site("intruder", 9, 8100),))
+    named = wish("shop/x", "8100-8109", "shop-x")
+    port, told = give_port(scene.machine, named, taken)
+    assert port == 8101
+    assert "port 8100, claimed for shop/x, is bound by site 'intruder' now" in told
+    book = PortBook.parse(scene.port_records.read("ports.json"))
+    assert [(one.port, one.owner) for one in book.claims] == [(8101, "shop/x")]
+    assert [port for port, _ in book.freed] == [8100]
+
+
+def test_an_unnamed_claim_lapses_and_a_slots_does_not() -> None:
+    """Whoever asked without a name has bound the port by then, or never will."""
+    records = MemoryRecords()
+    assert claim(records, unnamed_owner()) == 8000
+    assert claim(records, unnamed_owner()) == 8001
+    assert claim(records, "shop/red") == 8002
+    book, late = PortBook.parse(records.read("ports.json")), QUARANTINE.total_seconds() / 60 + 1
+    assert chosen(Words(), book=book) == 8003
+    assert chosen(Words(), book=book, minutes=late) == 8000
+    asked = wish("shop/green", "8000-8999")
+    claim_port(records, asked, lambda book: next_port(asked, [Words()], None, book, at(late)), at(late))
+    claims = PortBook.parse(records.read("ports.json")).claims
+    assert [(one.port, one.owner) for one in claims] == [(8002, "shop/red"), (8000, "shop/green")]
+
+
+def test_a_claim_is_found_by_port_owner_or_slot() -> None:
+    """And one that could be two is not guessed."""
+    book = PortBook((Claim(8000, "shop/blue", NOW), Claim(8001, "other/blue", NOW), Claim(8002, "shop/Green", NOW)))
+    for text, port in (("8001", 8001), ("shop/BLUE", 8000), ("green", 8002)):
+        assert book.find(text).port == port
+    with pytest.raises(UsageError, match="several"):
+        book.find("blue")
+    with pytest.raises(NoSuchObject) as caught:
+        book.find("8003")
+    assert "8002 (shop/Green)" in caught.value.one_line()
+    assert [one.port for one in claims_without(book, "SHOP", ["blue"])] == [8002]
+
+
+@pytest.mark.parametrize(("farm", "slot"), [("", ""), ("shop", ""), ("", "a/b"), ("a/b", "c")])
+def test_no_name_reads_as_another(farm: str, slot: str) -> None:
+    """An owner is farm/slot."""
+    with pytest.raises(UsageError):
+        owner_of(farm, slot)
 
 
 def test_a_lost_swap_chooses_again() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ from arr_bluegreen.deployment.events import StepStarted, Warned
 from arr_bluegreen.deployment.journal import is_over, started
 from arr_bluegreen.deployment.memory import FORWARD, Memory
 from arr_bluegreen.deployment.weights import shares
-from arr_bluegreen.errors import DescriptionError, RefusedError
+from arr_bluegreen.errors import DescriptionError, RefusedError, UnreachableError
+from arr_bluegreen.webfarm import FarmStatus
 from arr_bluegreen.webfarm.change import SetServer, settings
 from tests.deployment.test_crashes import Bed, good_end, resumed, run
 from tests.deployment.world import BLUE, CONFIG, GREEN, World
@@ -86,6 +89,42 @@ def test_a_share_that_brings_no_request_fails_its_stage(tmp_path: Path) -> None:
     ended = world.run()
     assert (ended.exit_code, world.live) == (7, (BLUE,))
     assert "none for green" in ended.error
+
+
+def test_a_stage_that_nobody_could_judge_holds(tmp_path: Path) -> None:
+    """Unknown neither promotes nor reverts; the shares stay as they are, and ``resume`` judges again."""
+    world = canary(tmp_path)
+
+    def hook(number: int, name: str) -> None:
+        if name == "probe.ask" and any(getattr(one.event, "step", "") == "hold-25" for one in world.heard):
+            raise UnreachableError("connection lost")
+
+    world.machine.before_call = hook
+    ended = world.run()
+    assert (ended.exit_code, weights(world)) == (5, {GREEN: 25, BLUE: 75})
+    assert "cannot be judged: connection lost" in ended.error
+    world.machine.before_call = None
+    assert world.resume().outcome == "done"
+    world.finish()
+    assert (world.live, world.traffic.lost) == ((GREEN,), [])
+
+
+def test_a_state_nobody_knows_does_not_end_the_canary(tmp_path: Path) -> None:
+    world = canary(tmp_path)
+    real = world.host.arr.status
+
+    def status(farm: str, front: Iterable[str] = ()) -> FarmStatus:
+        found = real(farm, front)
+        begun = [one.event.step for one in world.heard if isinstance(one.event, StepStarted)]
+        if not begun or begun[-1] != "hold-50":
+            return found
+        return replace(found, servers=tuple(replace(one, is_healthy=None) for one in found.servers))
+
+    world.host.arr.status = status  # type: ignore[method-assign]  # ARR tells no health
+    ended = world.run()
+    assert ended.exit_code == 5
+    assert "is not known" in ended.error
+    assert weights(world) == {GREEN: 50, BLUE: 50}
 
 
 def test_without_traffic_a_stage_says_that_it_could_not_judge_by_requests(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from arr_bluegreen.deployment.journal import Append, Journal, Journals
 from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.deployment.plan import Plan
 from arr_bluegreen.deployment.run import Asked, Run
+from arr_bluegreen.errors import UsageError
 from arr_bluegreen.pytest_plugin import host_in_memory, machine_in_memory
 from arr_bluegreen.simulator.clock import SimulatedClock
 from arr_bluegreen.simulator.host import SimulatedHost
@@ -94,16 +95,24 @@ def edit_once(data: bytes, changes: Sequence[ConfigChange]) -> tuple[bytes, tupl
 
 
 class NoCommands:
-    """A ``CommandRunner`` that answers as told and keeps what it was asked."""
+    """A ``CommandRunner`` that answers as told and keeps what it was asked. ``missing`` are no commands here; ``act``
+    is what running one does besides."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[Sequence[str], str]] = []
+        self.environments: list[Mapping[str, str]] = []
         self.answer = CommandResult(0)
+        self.missing: set[str] = set()
+        self.act: Callable[[str], object] = lambda command: None
 
     def run(
         self, command: Sequence[str], stdin: str, environment: Mapping[str, str], timeout: timedelta
     ) -> CommandResult:
+        if command[0] in self.missing:
+            raise UsageError(f"cannot run {command[0]}: No such file or directory")
         self.asked.append((command, stdin))
+        self.environments.append(environment)
+        self.act(command[0])
         return self.answer
 
 

@@ -39,8 +39,8 @@ def addresses(script: Script) -> list[str]:
 
 
 def test_every_script_of_the_package_is_played_and_no_other() -> None:
-    there = {one.stem for one in (CONFIG.parents[2] / "arr_bluegreen/control/scripts").glob("*.ps1")} - {"bootstrap"}
-    assert set(SCRIPTS) | set(FILE_SCRIPTS) == there
+    there = {one.stem for one in (CONFIG.parents[2] / "arr_bluegreen/control/scripts").glob("*.ps1")}
+    assert set(SCRIPTS) | set(FILE_SCRIPTS) == there - {"bootstrap", "common"}
 
 
 def test_it_says_that_it_is_ready(script: Script) -> None:
@@ -109,6 +109,21 @@ def test_edits_are_one_commit_and_a_changed_file_is_refused(machine: Simulated, 
     assert error["type"] == "ChangedOnDisk"
     assert not machine.host.config.reading.farms[0].enabled
     assert script.error("commit", edits=[edit("none", "true")], expect=None)["type"] == "NoSuchObject"
+
+
+def test_appcmd_runs_as_a_script_and_not_over_a_changed_file(machine: Simulated, script: Script) -> None:
+    before = machine.host.config.digest
+    line = ["set", "config", "-section:webFarms", "/[name='shop'].enabled:false", "/commit:apphost"]
+    assert script.error("appcmd", arguments=line, expect="0" * 64)["type"] == "ChangedOnDisk"
+    assert machine.host.config.digest == before
+    reply = script.reply("appcmd", arguments=line, expect=before)
+    assert reply["exit_code"] == 0
+    assert base64.b64decode(reply["output"]).startswith(b'Applied configuration changes to section "webFarms"')
+    assert not machine.host.config.reading.farms[0].enabled
+    wrong = script.reply("appcmd", arguments=["list", "nonsense"], expect=None)
+    assert wrong["exit_code"] != 0
+    machine.host.settings.iis_version = ""
+    assert script.error("appcmd", arguments=line, expect=None)["type"] == "IisMissing"
 
 
 @pytest.mark.parametrize(
@@ -214,14 +229,46 @@ def test_folders_are_uploaded_digested_and_copied_once(script: Script) -> None:
 
 def test_hosts_entries_of_ours_come_and_go_and_others_stay(machine: Simulated, script: Script) -> None:
     hosts = r"C:\Windows\System32\drivers\etc\hosts"
-    machine.served.call(lambda: machine.host.files.write_bytes(hosts, b"10.1.1.1 \xe9tranger # not ours\n"))
+    files = machine.host.files
+    machine.served.call(lambda: files.write_bytes(hosts, b"10.1.1.1 \xe9tranger # not ours\n"))
     owner = "arr-bluegreen shop"
-    reply = script.reply("hosts_file", op="set", owner=owner, lines=[["127.0.0.1", "shop-blue"]])
-    assert (reply["changed"], ["127.0.0.1", "shop-blue"] in reply["entries"]) == (True, True)
+    assert script.reply("hosts_file", op="set", owner=owner, lines=[["127.0.0.1", "shop-blue"]]) == {"changed": True}
+    ours = b"127.0.0.1 shop-blue # arr-bluegreen shop\r\n"
+    assert files.read_bytes(hosts) == b"10.1.1.1 \xe9tranger # not ours\n" + ours
+    assert script.reply("hosts_file", op="read")["text"].startswith("10.1.1.1 \xe9tranger")
     again = script.reply("hosts_file", op="set", owner=owner, lines=[["127.0.0.1", "shop-blue"]])
-    assert again["changed"] is False
-    assert script.reply("hosts_file", op="remove", owner=owner, lines=[])["changed"] is True
-    assert machine.host.files.read_bytes(hosts) == b"10.1.1.1 \xe9tranger # not ours\n"
+    assert again == {"changed": False}
+    assert script.reply("hosts_file", op="remove", owner=owner) == {"changed": True}
+    assert files.read_bytes(hosts) == b"10.1.1.1 \xe9tranger # not ours\n"
+    backups = [name for name in files.names(hosts.rpartition("\\")[0]) if name != "hosts"]
+    assert len(backups) == 2
+    assert all(one.startswith("hosts.arr-bluegreen-20") and one.endswith(".bak") for one in backups)
+
+
+@pytest.mark.parametrize(
+    ("owner", "line"),
+    [
+        ("arr-bluegreen shop", ["127.0.0.1", "under_score"]),
+        ("arr-bluegreen shop", ["127.0.0.1", "two\n10.0.0.1 lines"]),
+        ("arr-bluegreen shop", ["127.0.0.1\t", "tab"]),
+        ("two\nlines", ["127.0.0.1", "shop-blue"]),
+        ("# sharp", ["127.0.0.1", "shop-blue"]),
+    ],
+)
+def test_what_would_be_no_line_of_ours_is_refused(script: Script, owner: str, line: list[str]) -> None:
+    assert script.error("hosts_file", op="set", owner=owner, lines=[line])["type"] == "BadName"
+
+
+def test_text_is_read_strictly_and_with_its_byte_order_mark(machine: Simulated, script: Script) -> None:
+    latin, marked = r"C:\app\latin.json", r"C:\app\marked.json"
+    machine.served.call(lambda: machine.host.files.write_bytes(latin, b'{"a": "gr\xfcn"}'))
+    machine.served.call(lambda: machine.host.files.write_bytes(marked, b"\xef\xbb\xbf{}"))
+    error = script.error("files", ops=[{"op": "read", "path": latin}])
+    assert (error["type"], error["message"]) == ("NotUtf8", rf"'{latin}' is not UTF-8")
+    assert script.reply("files", ops=[{"op": "read", "path": marked}])["results"] == [{"text": "\ufeff{}"}]
+    swap = {"op": "replace", "path": marked, "text": "x"}
+    assert script.reply("files", ops=[{**swap, "expected": "{}"}])["results"] == [{"done": False}]
+    assert script.reply("files", ops=[{**swap, "expected": "\ufeff{}"}])["results"] == [{"done": True}]
 
 
 def test_web_config_tells_asp_net_core(machine: Simulated, script: Script) -> None:

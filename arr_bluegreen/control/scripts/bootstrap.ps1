@@ -6,6 +6,8 @@
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 Set-StrictMode -Version 2
+# Else an array that went through a cmdlet would be written as {"value": [...], "Count": n} (PowerShell issue 3163).
+Remove-TypeData System.Array -ErrorAction Ignore
 $mode = "$($ExecutionContext.SessionState.LanguageMode)"
 if ($mode -ne 'FullLanguage') {
     "ARRBG-REFUSED $mode"
@@ -36,7 +38,9 @@ function Describe($record) {
         $message = $Matches[2]
     }
     $code = '0x{0:X8}' -f $e.HResult
-    @{ message = $message; hresult = $code; type = $type; line = $record.InvocationInfo.ScriptLineNumber }
+    $line = 0
+    if ($record.InvocationInfo) { $line = $record.InvocationInfo.ScriptLineNumber }
+    @{ message = $message; hresult = $code; type = $type; line = $line }
 }
 $about = @{ version = "$($PSVersionTable.PSVersion)"; is_64_bit = [IntPtr]::Size -eq 8; language_mode = $mode; computer = $env:COMPUTERNAME }
 Say "ARRBG-READY $(Wire $about)"

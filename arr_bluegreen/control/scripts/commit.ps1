@@ -1,38 +1,7 @@
 # Primitive edits through Microsoft.Web.Administration in ONE CommitChanges: one write, one change notification (arr.md 5.8).
 # Request: edits, expect (sha256 of the file they were made for, or null). Passwords are copied here, never sent.
+# needs: common
 param($Request)
-
-function Open-Manager {
-    $dll = Join-Path $env:windir 'System32\inetsrv\Microsoft.Web.Administration.dll'
-    if (-not (Test-Path -LiteralPath $dll)) { throw "IisMissing|IIS is not installed here: there is no $dll" }
-    [void][Reflection.Assembly]::LoadFrom($dll)
-    New-Object Microsoft.Web.Administration.ServerManager
-}
-
-function Get-ConfigPath($manager) {
-    $redirection = $manager.GetRedirectionConfiguration().GetSection('configurationRedirection')
-    $folder = Join-Path $env:windir 'System32\inetsrv\config'
-    if ([bool]$redirection.GetAttributeValue('enabled')) {
-        $folder = [Environment]::ExpandEnvironmentVariables([string]$redirection.GetAttributeValue('path'))
-    }
-    Join-Path $folder 'applicationHost.config'
-}
-
-function Read-Bytes($path) {
-    $share = [IO.FileShare]::ReadWrite -bor [IO.FileShare]::Delete
-    $file = New-Object IO.FileStream -ArgumentList @($path, [IO.FileMode]::Open, [IO.FileAccess]::Read, $share)
-    try {
-        $memory = New-Object IO.MemoryStream
-        $file.CopyTo($memory)
-        return , $memory.ToArray()
-    }
-    finally { $file.Dispose() }
-}
-
-function Get-Digest([byte[]]$bytes) {
-    $sha = New-Object Security.Cryptography.SHA256CryptoServiceProvider
-    ([BitConverter]::ToString($sha.ComputeHash($bytes)) -replace '-').ToLowerInvariant()
-}
 
 function ConvertTo-Span([string]$text) {
     $days = 0
@@ -95,7 +64,8 @@ function Find-Item($collection, $key) {
 }
 
 function Get-Place($config, $place, $count) {
-    $element = if ($place.location) { $config.GetSection($place.section, $place.location) } else { $config.GetSection($place.section) }
+    if ($place.location) { $element = $config.GetSection($place.section, $place.location) }
+    else { $element = $config.GetSection($place.section) }
     for ($at = 0; $at -lt $count; $at++) {
         $step = $place.steps[$at]
         if (@($step.key).Count -eq 0) { $element = $element.GetChildElement($step.tag) }
@@ -181,8 +151,17 @@ function Remove-Place($config, $edit) {
 }
 
 function Get-SectionPaths($group, $prefix) {
-    foreach ($section in $group.Sections) { $prefix + $section.Name }
+    foreach ($section in $group.Sections) {
+        # These stand at the top of the file only; to ask for them in a location is an error.
+        if (@('AppHostOnly', 'MachineOnly', 'MachineToRootWeb') -notcontains $section.AllowDefinition) { $prefix + $section.Name }
+    }
     foreach ($below in $group.SectionGroups) { Get-SectionPaths $below ($prefix + $below.Name + '/') }
+}
+
+function Get-LocationSection($config, $name, $location) {
+    # A section that is declared and has no schema (its module is gone) cannot be read, by IIS neither.
+    try { return $config.GetSection($name, $location) }
+    catch { return $null }
 }
 
 function Get-Locations($config, $path) {
@@ -195,10 +174,10 @@ function Copy-Location($config, $source, $target) {
     foreach ($location in (Get-Locations $config $source)) {
         $to = $target + $location.Substring($source.Length)
         foreach ($name in $sections) {
-            $section = $config.GetSection($name, $location)
-            if (-not $section.IsLocallyStored) { continue }
+            $section = Get-LocationSection $config $name $location
+            if ($null -eq $section -or -not $section.IsLocallyStored) { continue }
             $copy = $config.GetSection($name, $to)
-            $copy.OverrideMode = $section.OverrideMode
+            if ($copy.OverrideMode -ne $section.OverrideMode) { $copy.OverrideMode = $section.OverrideMode }
             Copy-Element $section $copy
         }
     }
@@ -229,18 +208,6 @@ function Invoke-Edit($config, $edit) {
     }
 }
 
-function Enter-Mutex {
-    # The name Octopus uses, so that its IIS steps and ours take turns (arr.md 5.11).
-    $mutex = New-Object Threading.Mutex -ArgumentList @($false, 'Global\Octopus-IIS-Metabase-Mutex')
-    try { $taken = $mutex.WaitOne(20000) }
-    catch {
-        if ($_.Exception.GetBaseException() -isnot [Threading.AbandonedMutexException]) { throw }
-        $taken = $true
-    }
-    if (-not $taken) { throw 'Busy|another tool has held the IIS configuration for 20 s (mutex Octopus-IIS-Metabase-Mutex)' }
-    $mutex
-}
-
 $mutex = Enter-Mutex
 try {
     $manager = Open-Manager
@@ -248,9 +215,7 @@ try {
         $path = Get-ConfigPath $manager
         $config = $manager.GetApplicationHostConfiguration()
         [void]$config.GetSection('system.applicationHost/sites').GetCollection().Count
-        if ($Request.expect -and (Get-Digest (Read-Bytes $path)) -ne $Request.expect) {
-            throw 'ChangedOnDisk|applicationHost.config changed on disk since it was read; nothing was written'
-        }
+        Assert-Unchanged $path $Request.expect
         foreach ($edit in $Request.edits) { Invoke-Edit $config $edit }
         $manager.CommitChanges()
     }

@@ -1,6 +1,8 @@
 # Small text files (UTF-8), in order, one result each. Written whole or not at all (temp, then File.Replace).
 # create, replace and delete take turns by a lock file beside the file, so that compare and swap holds against all of ours.
+# A byte order mark stays in the text, both ways; what is no UTF-8 is refused, since it could not be written back.
 # Request: ops ([{op: read|write|create|replace|delete|names|folder_exists|delete_folder, path, text?, expected?}]).
+# needs: common
 param($Request)
 
 $utf8 = New-Object Text.UTF8Encoding $false
@@ -29,7 +31,9 @@ function Use-Lock($path, $action) {
 function Read-Text($path) {
     if (-not [IO.File]::Exists($path)) { return $null }
     if ((New-Object IO.FileInfo $path).Length -gt 4194304) { throw "TooLarge|$path is larger than 4 MB" }
-    [IO.File]::ReadAllText($path, $utf8)
+    $strict = [Text.UTF8Encoding]::new($false, $true)
+    try { $strict.GetString((Read-Bytes $path)) }
+    catch [Text.DecoderFallbackException] { throw "NotUtf8|'$path' is not UTF-8" }
 }
 
 function Write-Text($path, $text) {
@@ -53,7 +57,8 @@ function Write-Text($path, $text) {
 
 function Test-Expected($path, $expected) {
     if (-not [IO.File]::Exists($path)) { return $false }
-    ($null -eq $expected) -or ((Read-Text $path) -ceq $expected)
+    # By code units: -ceq takes a text and the same with a byte order mark for equal.
+    ($null -eq $expected) -or ([string]::CompareOrdinal((Read-Text $path), $expected) -eq 0)
 }
 
 function Invoke-Op($op) {
@@ -71,6 +76,7 @@ function Invoke-Op($op) {
             return @{ names = $names }
         }
         'delete_folder' {
+            Remove-Partials $path.TrimEnd('\')
             if (-not [IO.Directory]::Exists($path)) { return @{ done = $false } }
             Remove-Item -LiteralPath $path -Recurse -Force
             return @{ done = $true }

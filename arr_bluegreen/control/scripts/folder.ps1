@@ -1,6 +1,7 @@
 # Folders: digest, copy, a zip expanded under the rules of a safe extract, and the pieces of an upload.
 # A digest is the sha256 of one line per file, 'relative/name NUL bytes NUL sha256-of-content LF', in ordinal order of names.
-# Request: op (digest | copy | expand | append), path | source and target | path, data (base64), offset.
+# Request: op (digest | copy | expand | check | append), path | source and target | source | path, data (base64), offset.
+# needs: common
 param($Request)
 
 Add-Type -AssemblyName System.IO.Compression
@@ -10,17 +11,33 @@ $utf8 = New-Object Text.UTF8Encoding $false
 function Expand-Path($path) {
     $full = [Environment]::ExpandEnvironmentVariables([string]$path)
     if (-not [IO.Path]::IsPathRooted($full)) { throw "BadPath|'$full' is not an absolute path" }
-    $full.TrimEnd('\')
+    # Normalised, so that what lies below begins with it.
+    [IO.Path]::GetFullPath($full).TrimEnd('\')
 }
 
 function ConvertTo-Hex([byte[]]$bytes) {
     ([BitConverter]::ToString($bytes) -replace '-').ToLowerInvariant()
 }
 
+function Get-Files($folder) {
+    # A link or junction leads elsewhere, maybe into itself, and a copy would follow it: refused, as on the controller.
+    # A file that Windows deduplicated is a reparse point too, and is the file it looks like.
+    foreach ($item in (New-Object IO.DirectoryInfo $folder).GetFileSystemInfos()) {
+        $isFolder = ($item.Attributes -band [IO.FileAttributes]::Directory) -ne 0
+        if (($item.Attributes -band [IO.FileAttributes]::ReparsePoint) -ne 0) {
+            $link = $isFolder -or (Get-Item -LiteralPath $item.FullName -Force).LinkType -eq 'SymbolicLink'
+            if ($link) { throw "BadPath|'$($item.FullName)' is a link or a junction; take it out" }
+        }
+        if ($isFolder) { Get-Files $item.FullName }
+        else { $item.FullName }
+    }
+}
+
 function Get-FolderDigest($folder) {
     $sha = New-Object Security.Cryptography.SHA256CryptoServiceProvider
     $relative = @{}
-    foreach ($file in [IO.Directory]::GetFiles($folder, '*', [IO.SearchOption]::AllDirectories)) {
+    $folder = (New-Object IO.DirectoryInfo $folder).FullName
+    foreach ($file in (Get-Files $folder)) {
         $relative[$file.Substring($folder.Length + 1).Replace('\', '/')] = $file
     }
     $names = [string[]]@($relative.Keys)
@@ -28,7 +45,7 @@ function Get-FolderDigest($folder) {
     $all = New-Object IO.MemoryStream
     $size = [long]0
     foreach ($name in $names) {
-        $stream = [IO.File]::OpenRead($relative[$name])
+        $stream = Open-Shared $relative[$name]
         try {
             $size += $stream.Length
             $line = $utf8.GetBytes($name + "`0" + $stream.Length + "`0" + (ConvertTo-Hex $sha.ComputeHash($stream)) + "`n")
@@ -57,7 +74,7 @@ function Test-EntryName($name) {
 }
 
 function Read-Piece($stream, [long]$offset, [int]$count) {
-    $bytes = New-Object byte[] $count
+    $bytes = [byte[]]::new($count)
     [void]$stream.Seek($offset, [IO.SeekOrigin]::Begin)
     $done = 0
     while ($done -lt $count) {
@@ -82,6 +99,10 @@ function Read-Directory($source) {
         $start = [long][BitConverter]::ToUInt32($tail, $end + 16)
         if ($count -eq 65535 -or $start -eq [uint32]::MaxValue) { throw 'BadZip|it is a zip64 of more than 65534 entries or 4 GB' }
         if ($start + $length -gt $stream.Length) { throw 'BadZip|the zip is cut off' }
+        $disks = [BitConverter]::ToUInt32($tail, $end + 4)
+        if ($disks -ne 0 -or [BitConverter]::ToUInt16($tail, $end + 8) -ne $count) { throw 'BadZip|it is one part of a zip of several' }
+        if ($end + 22 + [BitConverter]::ToUInt16($tail, $end + 20) -ne $size) { throw 'BadZip|the zip has something behind its end' }
+        if ($start + $length -ne $stream.Length - $size + $end) { throw 'BadZip|the zip has something before its first entry or its end' }
         $bytes = Read-Piece $stream $start ([int]$length)
         for ($at = 0; $at -lt $length; $at += 46 + $names) {
             if ($at + 46 -gt $length -or [BitConverter]::ToUInt32($bytes, $at) -ne 0x02014b50) { throw "BadZip|the zip's directory is damaged" }
@@ -94,6 +115,7 @@ function Read-Directory($source) {
                 packed = [long][BitConverter]::ToUInt32($bytes, $at + 20)
                 size = [long][BitConverter]::ToUInt32($bytes, $at + 24)
                 kind = [BitConverter]::ToUInt16($bytes, $at + 40) -band 0xF000
+                at = [long][BitConverter]::ToUInt32($bytes, $at + 42)
             }
         }
     }
@@ -138,6 +160,7 @@ function Assert-Entries($zip, $directory, $length) {
         if ($folders.ContainsKey($key)) { throw "BadZip|the zip holds '$key' as a file and as a folder" }
     }
     if ($files.Count -eq 0) { throw 'BadZip|the zip holds no file' }
+    if (@($directory | Where-Object { $_.at -eq 0 }).Count -eq 0) { throw 'BadZip|the zip has something before its first entry' }
     if ($packed -gt $length) { throw 'BadZip|the zip has entries that overlap, as a zip bomb does' }
     Assert-Size $total $packed
 }
@@ -179,11 +202,12 @@ public struct ArrBlueGreenCrc
 }
 
 function Expand-Entry($entry, $told, $target) {
-    $buffer = New-Object byte[] 81920
+    $buffer = [byte[]]::new(81920)
     $size = [long]0
     $crc = [uint32]0
     $in = $entry.Open()
-    $out = New-Object IO.FileStream -ArgumentList @($target, [IO.FileMode]::CreateNew, [IO.FileAccess]::Write)
+    $out = [IO.Stream]::Null
+    if ($target) { $out = New-Object IO.FileStream -ArgumentList @($target, [IO.FileMode]::CreateNew, [IO.FileAccess]::Write) }
     try {
         # What is read counts, not what the zip's directory claims.
         while (($count = $in.Read($buffer, 0, $buffer.Length)) -gt 0) {
@@ -215,22 +239,44 @@ function Expand-Entries($zip, $directory, $folder) {
     }
 }
 
+function Move-Folder($from, $to) {
+    # Virus scanners hold new files for a moment, and a folder with an open file in it cannot be renamed.
+    for ($try = 1; $true; $try++) {
+        try { return [IO.Directory]::Move($from, $to) }
+        catch {
+            $code = $_.Exception.GetBaseException().HResult -band 0xFFFF
+            if ($try -ge 20 -or @(5, 32, 33) -notcontains $code) { throw }
+            Start-Sleep -Milliseconds 250
+        }
+    }
+}
+
 function Use-Partial($target, $fill) {
     # Filled beside its place and moved there last: whole or not at all.
     if ([IO.Directory]::Exists($target) -or [IO.File]::Exists($target)) { throw "Exists|there is something at '$target' already" }
     $partial = "$target.partial-$([Guid]::NewGuid().ToString('N'))"
+    Remove-Partials $target
     [void][IO.Directory]::CreateDirectory($partial)
     try {
         & $fill $partial
-        [IO.Directory]::Move($partial, $target)
+        Move-Folder $partial $target
     }
     finally {
-        if ([IO.Directory]::Exists($partial)) { Remove-Item -LiteralPath $partial -Recurse -Force }
+        # Quietly: what went wrong before is what must be told.
+        if ([IO.Directory]::Exists($partial)) { Remove-Item -LiteralPath $partial -Recurse -Force -ErrorAction SilentlyContinue }
     }
     Get-FolderDigest $target
 }
 
-function Expand-Zip($source, $target) {
+function Test-Entries($zip, $directory) {
+    # Every byte read, as expanding would, and none written.
+    for ($index = 0; $index -lt $directory.Count; $index++) {
+        if ($zip.Entries[$index].FullName -notmatch '[/\\]$') { Expand-Entry $zip.Entries[$index] $directory[$index] $null }
+    }
+    @{ done = $true }
+}
+
+function Use-Zip($source, $use) {
     if (-not [IO.File]::Exists($source)) { throw "NoSuchObject|no file '$source'" }
     $length = (New-Object IO.FileInfo $source).Length
     $directory = @(Read-Directory $source)
@@ -239,15 +285,23 @@ function Expand-Zip($source, $target) {
         $zip = [IO.Compression.ZipFile]::OpenRead($source)
         try {
             Assert-Entries $zip $directory $length
-            Use-Partial $target { param($partial) Expand-Entries $zip $directory $partial }
+            & $use $zip $directory
         }
         finally { $zip.Dispose() }
     }
     catch [IO.InvalidDataException] { throw "BadZip|the zip is damaged: $($_.Exception.GetBaseException().Message)" }
 }
 
+function Expand-Zip($source, $target) {
+    Use-Zip $source {
+        param($zip, $directory)
+        Use-Partial $target { param($partial) Expand-Entries $zip $directory $partial }
+    }
+}
+
 function Copy-Folder($source, $target) {
     if (-not [IO.Directory]::Exists($source)) { throw "NoSuchObject|no folder '$source'" }
+    [void]@(Get-Files $source)
     Use-Partial $target {
         param($partial)
         foreach ($item in [IO.Directory]::GetFileSystemEntries($source)) { Copy-Item -LiteralPath $item -Destination $partial -Recurse -Force }
@@ -275,6 +329,7 @@ switch ($Request.op) {
     }
     'copy' { Copy-Folder (Expand-Path $Request.source) (Expand-Path $Request.target) }
     'expand' { Expand-Zip (Expand-Path $Request.source) (Expand-Path $Request.target) }
+    'check' { Use-Zip (Expand-Path $Request.source) { param($zip, $directory) Test-Entries $zip $directory } }
     'append' { Add-Piece (Expand-Path $Request.path) $Request.data ([long]$Request.offset) }
     default { throw "NoSuchObject|no folder operation '$($Request.op)'" }
 }

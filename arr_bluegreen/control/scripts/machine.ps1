@@ -1,19 +1,7 @@
 # What this machine is. What cannot be learned is null, never a guess.
 # Request: ports (true: also listening and reserved TCP ports; may be missing).
+# needs: common
 param($Request)
-
-function Open-Manager {
-    $dll = Join-Path $env:windir 'System32\inetsrv\Microsoft.Web.Administration.dll'
-    if (-not (Test-Path -LiteralPath $dll)) { throw "IisMissing|IIS is not installed here: there is no $dll" }
-    [void][Reflection.Assembly]::LoadFrom($dll)
-    New-Object Microsoft.Web.Administration.ServerManager
-}
-
-function Get-ModuleVersion {
-    $dll = Join-Path $env:ProgramFiles 'IIS\Asp.Net Core Module\V2\aspnetcorev2.dll'
-    if (-not (Test-Path -LiteralPath $dll)) { return $null }
-    [Diagnostics.FileVersionInfo]::GetVersionInfo($dll).FileVersion
-}
 
 function Read-Modules($manager) {
     $section = $manager.GetApplicationHostConfiguration().GetSection('system.webServer/globalModules')
@@ -22,7 +10,8 @@ function Read-Modules($manager) {
 
 function Read-Redirection($manager) {
     $section = $manager.GetRedirectionConfiguration().GetSection('configurationRedirection')
-    if ([bool]$section.GetAttributeValue('enabled')) { [string]$section.GetAttributeValue('path') }
+    if (-not [bool]$section.GetAttributeValue('enabled')) { return $null }
+    [string]$section.GetAttributeValue('path')
 }
 
 function Read-Version {
@@ -58,6 +47,7 @@ if ($null -eq $facts.iis_version) {
     $facts.rewrite_installed = $false
 }
 else {
+    $manager = $null
     try {
         $manager = Open-Manager
         $modules = @(Read-Modules $manager)
@@ -65,10 +55,12 @@ else {
         $facts.rewrite_installed = $modules -contains 'RewriteModule'
         $facts.request_monitor = $modules -contains 'RequestMonitorModule'
         $facts.redirected_to = Read-Redirection $manager
-        $manager.Dispose()
     }
     catch {
         if ($facts.elevated) { throw }
+    }
+    finally {
+        if ($null -ne $manager) { $manager.Dispose() }
     }
 }
 if ($Request.PSObject.Properties['ports'] -and $Request.ports) {

@@ -3,7 +3,9 @@
 param($Request)
 
 $utf8 = New-Object Text.UTF8Encoding $false
-[Net.ServicePointManager]::SecurityProtocol = [Net.ServicePointManager]::SecurityProtocol -bor [Net.SecurityProtocolType]::Tls12
+$protocols = [Net.ServicePointManager]::SecurityProtocol
+# 0: Windows decides, which may be newer than 1.2.
+if ([int]$protocols -ne 0) { [Net.ServicePointManager]::SecurityProtocol = $protocols -bor [Net.SecurityProtocolType]::Tls12 }
 [Net.ServicePointManager]::DefaultConnectionLimit = 256
 [Net.ServicePointManager]::Expect100Continue = $false
 
@@ -63,7 +65,7 @@ function Start-One($one, $index) {
 
 function Read-Body($response, $started) {
     $memory = New-Object IO.MemoryStream
-    $buffer = New-Object byte[] 8192
+    $buffer = [byte[]]::new(8192)
     $stream = $response.GetResponseStream()
     while ($memory.Length -lt 65536 -and $started.watch.Elapsed.TotalSeconds -lt $started.deadline) {
         $count = $stream.Read($buffer, 0, $buffer.Length)
@@ -104,7 +106,7 @@ function Complete-One($started) {
 
 $all = @($Request.requests)
 $width = [Math]::Max(1, [Math]::Min(32, [int]$Request.concurrency))
-$answers = New-Object object[] $all.Count
+$answers = [object[]]::new($all.Count)
 for ($from = 0; $from -lt $all.Count; $from += $width) {
     $until = [Math]::Min($all.Count, $from + $width)
     $pending = @(for ($at = $from; $at -lt $until; $at++) { Start-One $all[$at] $at })

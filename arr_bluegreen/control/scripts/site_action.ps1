@@ -1,20 +1,20 @@
 # Start, stop, recycle: run time only, no configuration is written (arr.md 3.1, hazard 15). What already is so stays so.
 # Request: actions ([{kind: site or pool, name, verb: start, stop or recycle}]).
+# needs: common
 param($Request)
 
-function Open-Manager {
-    $dll = Join-Path $env:windir 'System32\inetsrv\Microsoft.Web.Administration.dll'
-    if (-not (Test-Path -LiteralPath $dll)) { throw "IisMissing|IIS is not installed here: there is no $dll" }
-    [void][Reflection.Assembly]::LoadFrom($dll)
-    New-Object Microsoft.Web.Administration.ServerManager
-}
-
 function Find-Object($manager, $action) {
-    $all = if ($action.kind -eq 'site') { $manager.Sites } else { $manager.ApplicationPools }
-    $found = $all[$action.name]
-    if ($null -eq $found) {
-        throw "NoSuchObject|no $($action.kind) '$($action.name)'; there: $(@($all | ForEach-Object { $_.Name }) -join ', ')"
+    # Indexed where it stands: a collection that leaves an if comes out as a plain array, which knows no names.
+    $name = [string]$action.name
+    if ($action.kind -eq 'site') {
+        $found = $manager.Sites[$name]
+        $there = @($manager.Sites | ForEach-Object { $_.Name })
     }
+    else {
+        $found = $manager.ApplicationPools[$name]
+        $there = @($manager.ApplicationPools | ForEach-Object { $_.Name })
+    }
+    if ($null -eq $found) { throw "NoSuchObject|no $($action.kind) '$name'; there: $($there -join ', ')" }
     $found
 }
 

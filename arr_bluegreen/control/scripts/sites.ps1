@@ -1,21 +1,7 @@
 # Sites and pools as running: states, worker processes with start time, requests in flight (Request Monitor, arr.md 6).
 # Request: pools (names; none: all), requests (true: count requests in flight; null where the feature is missing).
+# needs: common
 param($Request)
-
-function Open-Manager {
-    $dll = Join-Path $env:windir 'System32\inetsrv\Microsoft.Web.Administration.dll'
-    if (-not (Test-Path -LiteralPath $dll)) { throw "IisMissing|IIS is not installed here: there is no $dll" }
-    [void][Reflection.Assembly]::LoadFrom($dll)
-    New-Object Microsoft.Web.Administration.ServerManager
-}
-
-function Read-Workers($pool) {
-    foreach ($worker in $pool.WorkerProcesses) {
-        $process = Get-Process -Id $worker.ProcessId -ErrorAction SilentlyContinue
-        if ($null -eq $process) { continue }
-        @{ pool = [string]$pool.Name; pid = [long]$worker.ProcessId; started = $process.StartTime.ToUniversalTime().ToString('o') }
-    }
-}
 
 function Read-State($object) {
     try { return [string]$object.State }

@@ -1,40 +1,7 @@
 # Farms as configured and as running: states, health and counters of every server, and ARR's worker processes.
 # Request: farm (null: all), front (names of front sites). Methods and counters are ARR's run-time extension (arr.md 1.2).
+# needs: common
 param($Request)
-
-function Open-Manager {
-    $dll = Join-Path $env:windir 'System32\inetsrv\Microsoft.Web.Administration.dll'
-    if (-not (Test-Path -LiteralPath $dll)) { throw "IisMissing|IIS is not installed here: there is no $dll" }
-    [void][Reflection.Assembly]::LoadFrom($dll)
-    New-Object Microsoft.Web.Administration.ServerManager
-}
-
-function Get-Farms($manager) {
-    try {
-        return , $manager.GetApplicationHostConfiguration().GetSection('webFarms').GetCollection()
-    }
-    catch {
-        $schema = Join-Path $env:windir 'System32\inetsrv\config\schema\arr_schema.xml'
-        if (-not (Test-Path -LiteralPath $schema)) { throw 'ArrMissing|Application Request Routing is not installed here' }
-        throw
-    }
-}
-
-function Read-Value($attribute) {
-    $value = $attribute.Value
-    switch ($attribute.Schema.Type) {
-        'bool' { return [bool]$value }
-        'string' { return [string]$value }
-        'timeSpan' { return ([TimeSpan]$value).TotalSeconds }
-        'enum' {
-            foreach ($one in $attribute.Schema.GetEnumValues()) {
-                if ([long]$one.Value -eq [long]$value) { return $one.Name }
-            }
-            return [string]$value
-        }
-        default { return [long]$value }
-    }
-}
 
 function ConvertTo-Word($name) {
     ($name -creplace '(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])', '_').ToLowerInvariant()
@@ -87,14 +54,6 @@ function Read-Farm($farm) {
         enabled  = [bool]$farm.GetAttributeValue('enabled')
         settings = Read-Settings $farm
         servers  = $servers
-    }
-}
-
-function Read-Workers($pool) {
-    foreach ($worker in $pool.WorkerProcesses) {
-        $process = Get-Process -Id $worker.ProcessId -ErrorAction SilentlyContinue
-        if ($null -eq $process) { continue }
-        @{ pool = [string]$pool.Name; pid = [long]$worker.ProcessId; started = $process.StartTime.ToUniversalTime().ToString('o') }
     }
 }
 

@@ -1,12 +1,7 @@
 # web.config of folders: is it ASP.NET Core, in process, and does it opt out of rotation on a configuration change (arr.md 5.8).
 # Request: paths.
+# needs: common
 param($Request)
-
-function Get-ModuleVersion {
-    $dll = Join-Path $env:ProgramFiles 'IIS\Asp.Net Core Module\V2\aspnetcorev2.dll'
-    if (-not (Test-Path -LiteralPath $dll)) { return $null }
-    [Diagnostics.FileVersionInfo]::GetVersionInfo($dll).FileVersion
-}
 
 function Read-App($path) {
     $app = @{
@@ -20,7 +15,8 @@ function Read-App($path) {
     if (-not (Test-Path -LiteralPath $file)) { return $app }
     $document = New-Object Xml.XmlDocument
     $document.XmlResolver = $null
-    $document.LoadXml([IO.File]::ReadAllText($file))
+    # From bytes, so that the declared encoding counts.
+    $document.Load([IO.MemoryStream]::new((Read-Bytes $file)))
     $core = $document.SelectSingleNode('//*[local-name()="aspNetCore"]')
     if ($null -eq $core) { return $app }
     $app.asp_net_core = $true
