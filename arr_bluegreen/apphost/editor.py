@@ -14,7 +14,7 @@ from arr_bluegreen.apphost.source import Source
 from arr_bluegreen.apphost.splice import Splice, spliced
 from arr_bluegreen.apphost.tree import tree_digest
 from arr_bluegreen.apphost.undo import patches, undo_splices
-from arr_bluegreen.errors import ArrBlueGreenError
+from arr_bluegreen.errors import ArrBlueGreenError, ConfigurationError
 from arr_bluegreen.webfarm.change import ConfigChange, Undo
 
 
@@ -33,7 +33,10 @@ class Editor:
         if isinstance(change, Undo):
             self._undo(change)
             return
-        edits = lower(change, self.reading)
+        try:
+            edits = lower(change, self.reading)
+        except ConfigurationError as error:
+            raise self._placed(error) from error
         if not edits:
             return
         back = inverse(change, self.reading)
@@ -52,6 +55,24 @@ class Editor:
     def _begin(self) -> None:
         self._ledger = Ledger(self.reading)
         self._performer = Performer(self.reading, self._ledger)
+
+    def _placed(self, error: ConfigurationError) -> ConfigurationError:
+        """The error with the file, and the place of the nearest element that is there, where it names none."""
+        if error.file or error.line:
+            return error
+        path, found = error.element, None
+        while path and found is None:
+            found = self.reading.find.by_path(path)
+            path = path.rpartition("/")[0]
+        line, column = (None, None) if found is None else self.reading.position(found) or (None, None)
+        return ConfigurationError(
+            error.detail,
+            file=self.reading.source.file,
+            line=line,
+            column=column,
+            element=error.element,
+            hint=error.hint,
+        )
 
     def _perform(self, edit: Edit) -> None:
         if self._ledger.must_settle:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -15,43 +17,74 @@ from arr_bluegreen.apphost.values import write_value
 from arr_bluegreen.errors import ConfigurationError
 from arr_bluegreen.webfarm.change import Value
 from arr_bluegreen.webfarm.farm import Server, WebFarm
-from arr_bluegreen.webfarm.rule import RewriteMap, Rule
+from arr_bluegreen.webfarm.rule import Condition, RewriteMap, Rule, ServerVariable
 from arr_bluegreen.webfarm.site import Application, ApplicationPool, Binding, Site, VirtualDirectory
 
 
 def farm_element(farm: WebFarm) -> NewElement:
     """``webFarm``: servers, then ``applicationRequestRouting``; ``enabled`` always, as in IIS Manager (arr.md 1.0)."""
     check_name("web farm", farm.name, _SITE_NAME)
+    _once("server", (one.address.casefold() for one in farm.servers), f"farm '{farm.name}'")
     draft = _draft("webFarm", farm, always=("enabled",))
     for host in farm.affinity.hosts:
         one = draft.at(("applicationRequestRouting", "affinity")).add(_draft("host", host))
         for name in host.equivalent_hosts:
             one.add(_Draft("equivalentHost", [("name", clean(name))]))
     routing = draft.done()
-    return NewElement("webFarm", routing.attributes, (*map(server_element, farm.servers), *routing.children))
+    with within(f"webFarm[@name='{farm.name}']"):
+        servers = tuple(map(server_element, farm.servers))
+    return NewElement("webFarm", routing.attributes, (*servers, *routing.children))
 
 
 def server_element(server: Server) -> NewElement:
     """``server`` with its ``applicationRequestRouting``."""
     check_name("server", server.address, _ADDRESS)
+    if re.search(r"^[^:\[\]]+:\d+$|\]:\d+$", server.address):
+        hint = f"Write {server.address.rpartition(':')[0]} and give the port as the server's http port."
+        raise ConfigurationError(f"'{server.address}' is more than an address (arr.md 1.0)", hint=hint)
     return _draft("server", server, always=("enabled",)).done()
 
 
 def rule_element(rule: Rule) -> NewElement:
     """``rule``: match, conditions, serverVariables, action."""
     check_name("rule", rule.name, _NO_NAME)
+    check_items(rule.name, rule.conditions, rule.server_variables)
     draft = _draft("rule", rule, always=("action.type",))
     for condition in rule.conditions:
-        draft.at(("conditions",)).add(_draft("add", condition))
+        draft.at(("conditions",)).children.append(_done(condition_element(condition)))
     for variable in rule.server_variables:
-        draft.at(("serverVariables",)).add(_draft("set", variable, always=("value",)))
+        draft.at(("serverVariables",)).children.append(_done(variable_element(variable)))
     draft.sort(("match", "conditions", "serverVariables", "action"))
     return draft.done()
+
+
+def condition_element(condition: Condition) -> NewElement:
+    """``conditions/add``."""
+    return _draft("add", condition).done()
+
+
+def variable_element(variable: ServerVariable) -> NewElement:
+    """``serverVariables/set``; its value always."""
+    return _draft("set", variable, always=("value",)).done()
+
+
+def check_items(rule: str, conditions: Iterable[Condition], variables: Iterable[ServerVariable]) -> None:
+    """Raises ``ConfigurationError`` for a condition or a server variable that is there twice: in globalRules the five
+    attributes of a condition are its key, and IIS refuses the whole file (arr.md 2.1)."""
+    _once("condition", (" ".join(map(str, condition_key(one))) for one in conditions), f"rule '{rule}'")
+    _once("server variable", (one.name.casefold() for one in variables), f"rule '{rule}'")
+
+
+def condition_key(condition: Condition) -> tuple[str, str, str, str, str]:
+    """What tells a condition from the others, without case, as a key of strings (arr.md 2.1)."""
+    flags = str(condition.ignore_case).casefold(), str(condition.negate).casefold()
+    return condition.input.casefold(), condition.match_type.casefold(), condition.pattern.casefold(), *flags
 
 
 def map_element(new: RewriteMap) -> NewElement:
     """``rewriteMap`` with its entries."""
     check_name("rewrite map", new.name, _NO_NAME)
+    _once("key", (key for key, _ in new.entries), f"rewrite map '{new.name}'")
     draft = _draft("rewriteMap", new)
     for key, value in new.entries:
         draft.add(_Draft("add", [("key", clean(key)), ("value", clean(value))]))
@@ -63,6 +96,8 @@ def site_element(site: Site, defaults: Site) -> NewElement:
     check_name("site", site.name, _SITE_NAME)
     if site.id < 1:
         raise ConfigurationError(f"site '{site.name}' needs an id above 0", hint="Choose the next free one.")
+    _once("binding", (" ".join(one.key) for one in site.bindings), f"site '{site.name}'")
+    _once("application", (one.path.casefold() for one in site.applications), f"site '{site.name}'")
     draft = _draft("site", site, defaults)
     bare = defaults.applications[0]
     for application in site.applications:
@@ -86,6 +121,7 @@ def application_element(application: Application, defaults: Application) -> NewE
 def pool_element(pool: ApplicationPool, defaults: ApplicationPool) -> NewElement:
     """``applicationPools/add``; ``managedRuntimeVersion`` always: the shipped file's default is v4.0 (arr.md 3.2)."""
     check_name("application pool", pool.name, _POOL_NAME)
+    _once("variable", (name for name, _ in pool.environment_variables), f"pool '{pool.name}'")
     draft = _draft("add", pool, defaults, always=("managed_runtime_version",))
     if pool.recycling.schedule != defaults.recycling.schedule:
         for time in pool.recycling.schedule:
@@ -102,6 +138,16 @@ def text_of(attribute: Attribute, value: Value) -> str:
         return clean(write_value(value, attribute.type))
     except ValueError as error:
         raise ConfigurationError(f"{attribute.field.replace('_', ' ')}: {error}", element=attribute.xml_path) from error
+
+
+@contextmanager
+def within(path: str) -> Iterator[None]:
+    """Errors from inside name their element from ``path`` on."""
+    try:
+        yield
+    except ConfigurationError as error:
+        error.element = f"{path}/{error.element}" if error.element else path
+        raise
 
 
 def value_at(word: object, dotted: str) -> Any:
@@ -139,6 +185,14 @@ _BLANKS = {" ": "(blank)", "\t": "(tab)"}
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
+def _once(kind: str, names: Iterable[str], where: str) -> None:
+    """Raises ``ConfigurationError`` for the first of the keys that is there twice."""
+    name, times = next(iter(Counter(names).most_common(1)), ("", 0))
+    if times > 1:
+        hint = "Keys are unique in their collection, and IIS refuses the whole file otherwise (arr.md 1.0)."
+        raise ConfigurationError(f"{where} has the {kind} '{name}' twice", hint=hint)
+
+
 def _shown(characters: Iterable[str]) -> str:
     return " ".join(_BLANKS.get(one, one) for one in characters)
 
@@ -169,7 +223,12 @@ class _Draft:
 
 
 def _draft(tag: str, word: object, defaults: object = None, always: tuple[str, ...] = ()) -> _Draft:
-    draft = _Draft(tag)
+    key = next((one for one in attributes(type(word)) if one.required), None)
+    with within(tag if key is None else f"{tag}[@{key.name}='{value_at(word, key.field)}']"):
+        return _drafted(_Draft(tag), word, defaults, always)
+
+
+def _drafted(draft: _Draft, word: object, defaults: object, always: tuple[str, ...]) -> _Draft:
     for attribute in attributes(type(word)):
         value = value_at(word, attribute.field)
         unsaid = attribute.default if defaults is None else value_at(defaults, attribute.field)

@@ -11,6 +11,8 @@ from arr_bluegreen.apphost.tree import Element
 Key = tuple[tuple[str, str], ...]
 CASE_SENSITIVE = {"rewriteMap"}
 """Parents whose items' keys are told apart by case (arr.md 2.6)."""
+KEY_DEFAULTS = {"conditions": {"matchType": "Pattern", "ignoreCase": "true", "negate": "false"}}
+"""Key attributes that need not be written, by the parent's tag (arr.md 2.1)."""
 
 
 class Finder:
@@ -198,7 +200,8 @@ def _reads(element: Element, key: Key) -> bool:
 
 
 def _key(parent: Element | None, element: Element, names: tuple[str, ...]) -> tuple[str, ...]:
-    return _fold(parent, tuple(element.get(name, "") for name in names))
+    unsaid = KEY_DEFAULTS.get(str(parent.tag), {}) if parent is not None else {}
+    return _fold(parent, tuple(element.get(name, unsaid.get(name, "")) for name in names))
 
 
 def _fold(parent: Element | None, values: tuple[str, ...]) -> tuple[str, ...]:

@@ -46,6 +46,10 @@ def _inverse(change: c.ConfigChange, before: Reading) -> tuple[c.ConfigChange, .
             return (c.SetMapEntry(name, key, entries.get(key), location),)
         case c.MoveRule(name, _, location):
             return (c.MoveRule(name, _position(name, location, before), location),)
+        case c.SetConditions(name, _, location):
+            return (c.SetConditions(name, before.rule(name, location).conditions, location),)
+        case c.SetServerVariables(name, _, location):
+            return (c.SetServerVariables(name, before.rule(name, location).server_variables, location),)
         case c.CopyIdentity(_, target):
             settings: c.Settings = (("process_model.identity_type", None), ("process_model.user_name", None))
             return (c.SetPool(target, _now(ApplicationPool, pool_place(target), settings, before)),)

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar, assert_never
 
 from arr_bluegreen.apphost import edit, element, sections
 from arr_bluegreen.apphost.edit import AddElement, Edit, NewElement, Place, RemoveElement, SetAttributes, Step
+from arr_bluegreen.apphost.lower_items import condition_edits, variable_edits
 from arr_bluegreen.apphost.places import (
     application_place,
     farm_place,
@@ -61,13 +62,11 @@ def lower(change: c.ConfigChange, configuration: View | None = None) -> tuple[Ed
     an unknown setting) and ``NoSuchObject``.
     """
     match change:
-        case (
-            c.AddFarm() | c.RemoveFarm() | c.SetFarm() | c.AddServer() | c.RemoveServer() | c.SetServer() | c.SetProxy()
-        ):
+        case c.AddFarm() | c.RemoveFarm() | c.SetFarm() | c.AddServer() | c.RemoveServer() | c.SetServer():
             return _farm_edits(change, configuration)
-        case c.SetWebFarms(settings):
-            return _set(WebFarms, Place(sections.WEB_FARMS), settings, configuration and configuration.web_farms)
-        case c.AddRule() | c.RemoveRule() | c.MoveRule() | c.SetRule():
+        case c.SetProxy() | c.SetWebFarms():
+            return _farm_edits(change, configuration)
+        case c.AddRule() | c.RemoveRule() | c.MoveRule() | c.SetRule() | c.SetConditions() | c.SetServerVariables():
             return _rule_edits(change, configuration)
         case c.AddRewriteMap() | c.RemoveRewriteMap() | c.SetMapEntry():
             return _map_edits(change, configuration)
@@ -89,10 +88,8 @@ def lower(change: c.ConfigChange, configuration: View | None = None) -> tuple[Ed
 
 # -- private ---------------------------------------------------------------------------------------------
 
-_Farms = c.AddFarm | c.RemoveFarm | c.SetFarm | c.AddServer | c.RemoveServer | c.SetServer | c.SetProxy
 
-
-def _farm_edits(change: _Farms, view: View | None) -> tuple[Edit, ...]:
+def _farm_edits(change: c.FarmChange, view: View | None) -> tuple[Edit, ...]:
     match change:
         case c.AddFarm(farm):
             new = element.farm_element(farm)
@@ -113,11 +110,13 @@ def _farm_edits(change: _Farms, view: View | None) -> tuple[Edit, ...]:
             return _set(Server, server_place(name, address), settings, view and _server(view.farm(name), address))
         case c.SetProxy(settings):
             return _set(Proxy, Place(sections.PROXY), settings, view and view.proxy)
+        case c.SetWebFarms(settings):
+            return _set(WebFarms, Place(sections.WEB_FARMS), settings, view and view.web_farms)
         case _:
             assert_never(change)
 
 
-def _rule_edits(change: c.AddRule | c.RemoveRule | c.MoveRule | c.SetRule, view: View | None) -> tuple[Edit, ...]:
+def _rule_edits(change: c.RuleChange, view: View | None) -> tuple[Edit, ...]:
     match change:
         case c.AddRule(rule, position, location):
             new = element.rule_element(rule)
@@ -130,11 +129,19 @@ def _rule_edits(change: c.AddRule | c.RemoveRule | c.MoveRule | c.SetRule, view:
             return (edit.MoveElement(rule_place(name, location), position),)
         case c.SetRule(name, settings, location):
             return _set(Rule, rule_place(name, location), settings, view and view.rule(name, location))
+        case c.SetConditions(name, conditions, location):
+            element.check_items(name, conditions, ())
+            old = view.rule(name, location).conditions if view else ()
+            return condition_edits(rule_place(name, location), old, conditions)
+        case c.SetServerVariables(name, variables, location):
+            element.check_items(name, (), variables)
+            there_are = view.rule(name, location).server_variables if view else ()
+            return variable_edits(rule_place(name, location), there_are, variables)
         case _:
             assert_never(change)
 
 
-def _map_edits(change: c.AddRewriteMap | c.RemoveRewriteMap | c.SetMapEntry, view: View | None) -> tuple[Edit, ...]:
+def _map_edits(change: c.MapChange, view: View | None) -> tuple[Edit, ...]:
     match change:
         case c.AddRewriteMap(new):
             there = _there(lambda: view and view.rewrite_map(new.name, new.location))
@@ -156,10 +163,7 @@ def _map_edits(change: c.AddRewriteMap | c.RemoveRewriteMap | c.SetMapEntry, vie
             assert_never(change)
 
 
-_Sites = c.AddSite | c.RemoveSite | c.SetSite | c.AddBinding | c.RemoveBinding
-
-
-def _site_edits(change: _Sites, view: View | None) -> tuple[Edit, ...]:
+def _site_edits(change: c.SiteChange, view: View | None) -> tuple[Edit, ...]:
     match change:
         case c.AddSite(site):
             new = element.site_element(site, view.default_site if view else _BARE_SITE)
@@ -185,10 +189,7 @@ def _site_edits(change: _Sites, view: View | None) -> tuple[Edit, ...]:
             assert_never(change)
 
 
-_Applications = c.AddApplication | c.RemoveApplication | c.SetApplication | c.SetVirtualDirectory
-
-
-def _application_edits(change: _Applications, view: View | None) -> tuple[Edit, ...]:
+def _application_edits(change: c.ApplicationChange, view: View | None) -> tuple[Edit, ...]:
     site = view.site(change.site) if view else None
     match change:
         case c.AddApplication(name, application):
@@ -215,7 +216,7 @@ def _application_edits(change: _Applications, view: View | None) -> tuple[Edit, 
             assert_never(change)
 
 
-def _pool_edits(change: c.AddPool | c.RemovePool | c.SetPool | c.CopyIdentity, view: View | None) -> tuple[Edit, ...]:
+def _pool_edits(change: c.PoolChange, view: View | None) -> tuple[Edit, ...]:
     match change:
         case c.AddPool(pool):
             new = element.pool_element(pool, view.default_pool if view else ApplicationPool(""))
@@ -248,7 +249,8 @@ def _set(word: type[W], place: Place, settings: c.Settings, current: W | None) -
             near = get_close_matches(field, known, n=1)
             hint = f"Did you mean '{near[0]}'?" if near else f"Settings: {', '.join(known)}."
             raise ConfigurationError(f"{word.__name__} has no setting '{field}' that can be set", hint=hint)
-        text = None if value is None else element.text_of(one, value)
+        with element.within(place.path):
+            text = None if value is None else element.text_of(one, value)
         if current is None or value is None or element.value_at(current, field) != value:
             grouped.setdefault(one.path, []).append((one.name, text))
     return tuple(

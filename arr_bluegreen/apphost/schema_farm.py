@@ -22,6 +22,13 @@ HTTP = one_of("Http10", "Http11", "PassThrough")
 SERVER_HEADER = one_of("Replace", "Remove", "PassThrough")
 BUFFER = number(0, 4194303)
 _PORT = number(1, 65535)
+_URL = Type(
+    Kind.STRING, pattern=r"(?i)|https?://[^\s/?#@]+(?:[/?#]\S*)?", said="nothing, or a url such as http://shop/up"
+)
+_STATUS = r"\s*[0-9]{1,3}(?:\.[0-9]+)?\s*"
+_RANGE = rf"{_STATUS}(?:-(?:{_STATUS}|\s*))?"
+_STATUSES = Type(Kind.STRING, pattern=rf"|{_RANGE}(?:,{_RANGE})*", said="statuses such as 200, 200-299,304 or 500-")
+_HOST = Type(Kind.STRING, non_empty=True, pattern=r"[^\s/\\?#@\"<>]+", said="a host name, perhaps with a port")
 PATHS: dict[tuple[type[Any], str], tuple[str, ...]] = {
     (WebFarm, "health_check"): (_ROUTING, "healthCheck"),
     (WebFarm, "affinity"): (_ROUTING, "affinity"),
@@ -47,9 +54,12 @@ TYPES: dict[tuple[type[Any], str], Type] = {
     (Server, "weight"): number(1, _MAX),
     (Server, "http_port"): _PORT,
     (Server, "https_port"): _PORT,
-    (Server, "host_name"): NON_EMPTY,
-    (Server, "health_check_alternate_host_name"): NON_EMPTY,
+    (Server, "host_name"): _HOST,
+    (Server, "health_check_alternate_host_name"): _HOST,
     (Server, "health_check_alternate_port"): number(0, 65535),
+    (HealthCheck, "url"): _URL,
+    (HealthCheck, "status_code_match"): _STATUSES,
+    (HealthCheck, "live_traffic_failure_codes"): _STATUSES,
     (HealthCheck, "retries"): number(0, 20),
     (HealthCheck, "interval"): span(0, 86400),
     (HealthCheck, "timeout"): span(1, 86400),

@@ -24,3 +24,10 @@ class Place:
     section: str
     steps: tuple[Step, ...] = ()
     location: str = ""
+
+    @property
+    def path(self) -> str:
+        """As errors name it: ``configuration/webFarms/webFarm[@name='shop']``."""
+        below = [one.tag + "".join(f"[@{name}='{value}']" for name, value in one.key) for one in self.steps]
+        location = [f"location[@path='{self.location}']"] if self.location else []
+        return "/".join(["configuration", *location, self.section, *below])

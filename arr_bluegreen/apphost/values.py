@@ -27,7 +27,8 @@ class Kind(Enum):
 @dataclass(frozen=True, slots=True)
 class Type:
     """A kind with its bounds: ``low``/``high`` in units (seconds for time spans), ``step`` the grain of a time span,
-    ``exclude`` turns the range inside out, ``names`` are those of an enum or of flags."""
+    ``exclude`` turns the range inside out, ``names`` are those of an enum or of flags. ``pattern`` is a regular
+    expression that a text we write must match as a whole, and ``said`` that in words."""
 
     kind: Kind
     low: int | None = None
@@ -36,6 +37,8 @@ class Type:
     exclude: bool = False
     names: tuple[str, ...] = ()
     non_empty: bool = False
+    pattern: str = ""
+    said: str = ""
 
     def allowed(self) -> str:
         """What may stand there, for people."""
@@ -45,8 +48,8 @@ class Type:
         if self.low is not None and self.high is not None:
             verb = "but not" if self.exclude else "from"
             grain = f" in steps of {self.step} s" if self.step > 1 else ""
-            return f"{self.kind.value} {verb} {self.low} to {self.high}{unit}{grain}"
-        return "text that is not empty" if self.non_empty else self.kind.value
+            return f"{self.kind.value.partition(',')[0]} {verb} {self.low} to {self.high}{unit}{grain}"
+        return self.said or ("text that is not empty" if self.non_empty else self.kind.value)
 
 
 NON_EMPTY = Type(Kind.STRING, non_empty=True)
@@ -96,7 +99,7 @@ def write_value(value: Value, of: Type) -> str:
             _check_range(value.total_seconds(), value, of)
             return write_time_span(value)
         case ((Kind.ENUM | Kind.FLAGS | Kind.STRING), str()):
-            if of.non_empty and not value:
+            if (of.non_empty and not value) or (of.pattern and not re.fullmatch(of.pattern, value)):
                 _refuse(value, of)
             return str(read_value(value, of))
         case _:
@@ -148,9 +151,14 @@ def _spelled(text: str, of: Type) -> str:
 
 def _check_range(number: float, value: Value, of: Type) -> None:
     if of.low is not None and of.high is not None and (of.low <= number <= of.high) is of.exclude:
-        _refuse(str(value), of)
+        _refuse(_shown(value), of)
     if of.step and number % of.step:
-        _refuse(str(value), of)
+        _refuse(_shown(value), of)
+
+
+def _shown(value: Value) -> str:
+    """A value as people write it: ``-1 s`` and not ``-1 day, 23:59:59``."""
+    return f"{value.total_seconds():g} s" if isinstance(value, timedelta) else str(value)
 
 
 def _refuse(text: str, of: Type) -> str:

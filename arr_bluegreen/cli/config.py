@@ -8,15 +8,17 @@ from dataclasses import asdict
 from typing import Any
 
 from arr_bluegreen.apphost import ApplicationHost
-from arr_bluegreen.cli.changing import carry_out, warn_of_redirection
+from arr_bluegreen.cli.changing import carry_out, judged, warn_of_redirection
 from arr_bluegreen.cli.config_copies import add_copies
 from arr_bluegreen.cli.floor import add_floor, keep_floor
 from arr_bluegreen.cli.options import Parser, verb, verbs_of
 from arr_bluegreen.cli.output import Output
-from arr_bluegreen.cli.target import has_run_time, machines
+from arr_bluegreen.cli.referring import rules_to
+from arr_bluegreen.cli.target import machines
 from arr_bluegreen.control.interface import Configuration, Machine
-from arr_bluegreen.errors import CapabilityMissing, ExitCode, FloorError
-from arr_bluegreen.webfarm.change import ConfigChange
+from arr_bluegreen.errors import CapabilityMissing, ExitCode
+from arr_bluegreen.webfarm.change import ConfigChange, SetFarm
+from arr_bluegreen.webfarm.farm import WebFarm
 
 
 def add(parser: Parser) -> None:
@@ -33,6 +35,7 @@ def add(parser: Parser) -> None:
     one = verb(verbs, "apply", "bring farms, servers and rules to a described state", _apply, target=True, changes=True)
     one.add_argument("file", metavar="FILE.toml")
     add_floor(one)
+    judged(one)
     add_copies(verbs)
 
 
@@ -146,39 +149,22 @@ def _text(machine: Machine) -> ApplicationHost:
 
 def _apply(arguments: argparse.Namespace, out: Output) -> ExitCode:
     from arr_bluegreen.cli.described import read_described
-    from arr_bluegreen.cli.described_changes import changes_to
+    from arr_bluegreen.cli.described_changes import changes_to, servers_coming, servers_going
 
     state = read_described(arguments.file)
 
     def decide(configuration: Configuration, machine: Machine) -> Sequence[ConfigChange]:
-        changes = changes_to(state, configuration)
+        changes = changes_to(state, configuration, force=arguments.force)
         for farm in configuration.farms:
-            _keep_floor(arguments, machine, configuration, farm.name, changes)
+            going, coming = servers_going(changes, farm), servers_coming(changes, farm)
+            if going and not (_is_switched_off(changes, farm) and not rules_to(configuration, farm.name)):
+                keep_floor(arguments, machine, configuration, farm.name, going, coming)
         return changes
 
     return carry_out(arguments, out, decide)
 
 
-def _keep_floor(
-    arguments: argparse.Namespace,
-    machine: Machine,
-    configuration: Configuration,
-    farm: str,
-    changes: Sequence[ConfigChange],
-) -> None:
-    """On a file what is enabled afterwards counts; on a machine only what serves now and stays."""
-    from arr_bluegreen.cli.described_changes import servers_coming, servers_going
-
-    going = servers_going(changes, farm)
-    if not going or arguments.force:
-        return
-    if has_run_time(machine):
-        keep_floor(arguments, machine, configuration, farm, going)
-        return
-    enabled = {one.address for one in configuration.farm(farm).servers if one.enabled}
-    left = (enabled - set(going)) | set(servers_coming(changes, farm))
-    if enabled & set(going) and len(left) < arguments.floor:
-        raise FloorError(
-            f"farm '{farm}' would have {len(left)} servers online, and the floor is {arguments.floor}",
-            hint="Describe another one as enabled, or insist with --force.",
-        )
+def _is_switched_off(changes: Sequence[ConfigChange], farm: WebFarm) -> bool:
+    return any(
+        isinstance(one, SetFarm) and one.name == farm.name and ("enabled", False) in one.settings for one in changes
+    )

@@ -11,13 +11,11 @@ import json
 import queue
 import secrets
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from arr_bluegreen.cli.demo_processes import Child, Lines, interrupts_wait
@@ -51,7 +49,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, out: Output) -> ExitCode:
     tell = _teller(out)
-    with _folder(keep=arguments.keep, tell=tell) as folder, _termination_is_an_interrupt(), ExitStack() as stack:
+    with _folder(keep=arguments.keep, tell=tell) as folder, ExitStack() as stack:
         story = Story(tell, out.width(sys.stderr if out.json else sys.stdout))
         _play(build(folder, broken=arguments.broken), folder, story, stack)
     out.result(story.result(), story.verdict())
@@ -176,17 +174,3 @@ def _folder(*, keep: bool, tell: Callable[[str], None]) -> Iterator[Path]:
             tell(f"Kept: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _termination_is_an_interrupt() -> Iterator[None]:
-    """SIGTERM ends as Ctrl+C does: with every process stopped."""
-    before = None
-    if threading.current_thread() is threading.main_thread():
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        if before is not None:
-            with suppress(ValueError):
-                signal.signal(signal.SIGTERM, before)

@@ -16,6 +16,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_origin, get_type_hints
 
+from arr_bluegreen.apphost.schema import attribute
+from arr_bluegreen.apphost.values import read_value, write_value
 from arr_bluegreen.errors import DescriptionError, UsageError
 from arr_bluegreen.webfarm.change import Value
 from arr_bluegreen.webfarm.farm import Server, WebFarm
@@ -64,6 +66,17 @@ class DescribedRule:
     settings: Mapping[str, Value]
     conditions: tuple[Condition, ...] | None
     server_variables: tuple[ServerVariable, ...] | None
+
+    def new(self) -> Rule:
+        """The rule to add when there is none; raises ``DescriptionError`` when it would match or do nothing."""
+        rule = self.applied(Rule(self.name))
+        if not rule.match.url:
+            raise DescriptionError(
+                f"rule '{self.name}' is new and needs match = {{url = \"...\"}}", hint='".*" is all.'
+            )
+        if rule.action.type in ("Rewrite", "Redirect") and not rule.action.url.strip():
+            raise DescriptionError(f"rule '{self.name}' is new and needs a url in its action", hint="http://FARM/{R:0}")
+        return rule
 
     def applied(self, rule: Rule) -> Rule:
         """The rule with what is described."""
@@ -129,6 +142,7 @@ def current(word: object, name: str) -> Value:
 
 
 def _farm(table: Mapping[str, Any], where: str) -> DescribedFarm:
+    where = _named(table, "name", where)
     servers = tuple(_server(one, place) for one, place in _tables(table, "server", where))
     _once([one.address for one in servers], f"{where}.server")
     settings = _settings(table, WebFarm, where, {"name", "server", "absent", "exactly"})
@@ -138,15 +152,17 @@ def _farm(table: Mapping[str, Any], where: str) -> DescribedFarm:
 
 
 def _server(table: Mapping[str, Any], where: str) -> DescribedServer:
+    where = _named(table, "address", where)
     settings = _settings(table, Server, where, {"address", "absent"})
     return DescribedServer(_key(table, "address", where), _flag(table, "absent", where), settings)
 
 
 def _rule(table: Mapping[str, Any], where: str) -> DescribedRule:
+    where = _named(table, "name", where)
     own = {"name", "location", "absent", "position", "conditions", "server_variables"}
     return DescribedRule(
         _key(table, "name", where),
-        str(table.get("location", "")),
+        str(_value(table.get("location", ""), str, f"{where}.location")),
         _flag(table, "absent", where),
         _position(table, where),
         _settings(table, Rule, where, own),
@@ -167,7 +183,7 @@ def _items(table: Mapping[str, Any], key: str, where: str, word: type[W], first:
 def _position(table: Mapping[str, Any], where: str) -> Position | None:
     if "position" not in table:
         return None
-    kind, _, name = str(table["position"]).partition(" ")
+    kind, _, name = str(_value(table["position"], str, f"{where}.position")).partition(" ")
     named = kind in ("before", "after")
     if kind not in [one.value for one in Where] or named != bool(name):
         raise DescriptionError(
@@ -190,8 +206,17 @@ def _settings(table: Mapping[str, Any], word: type, where: str, own: set[str], p
                 raise DescriptionError(f"'{place}' must be a table", where=place)
             found |= _settings(value, kinds[key], place, set(), f"{prefix}{key}.")
         else:
-            found[prefix + key] = _value(value, kinds[key], place)
+            found[prefix + key] = _allowed(word, key, _value(value, kinds[key], place), place)
     return found
+
+
+def _allowed(word: type, field: str, value: Value, where: str) -> Value:
+    """The value as the schema spells it; raises ``DescriptionError`` saying what is allowed."""
+    one = attribute(word, field)
+    try:
+        return value if one is None else read_value(write_value(value, one.type), one.type)
+    except ValueError as error:
+        raise DescriptionError(f"'{where}': {error}", where=where) from error
 
 
 def _value(value: Any, kind: Any, where: str) -> Value:
@@ -205,12 +230,15 @@ def _value(value: Any, kind: Any, where: str) -> Value:
 
 
 def _time(value: Any, where: str) -> timedelta:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)", value) if isinstance(value, str) else None
-    clock = re.fullmatch(r"(\d+):(\d\d):(\d\d)", value) if isinstance(value, str) else None
-    if found:
-        return timedelta(seconds=float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
-    if clock:
-        return timedelta(hours=int(clock[1]), minutes=int(clock[2]), seconds=int(clock[3]))
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(s|m|h)", value) if isinstance(value, str) else None
+    clock = re.fullmatch(r"([0-9]+):([0-5][0-9]):([0-5][0-9])", value) if isinstance(value, str) else None
+    try:
+        if found:
+            return timedelta(seconds=float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
+        if clock:
+            return timedelta(hours=int(clock[1]), minutes=int(clock[2]), seconds=int(clock[3]))
+    except OverflowError as error:
+        raise DescriptionError(f"'{where}' is longer than any time can be", where=where) from error
     raise DescriptionError(f'\'{where}\' must be a time such as "30s", "5m" or "00:00:30"', where=where)
 
 
@@ -225,6 +253,12 @@ def _tables(values: Mapping[str, Any], key: str, where: str) -> Iterable[tuple[M
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise DescriptionError(f"'{place}' must be an array of tables: [[{place}]]", where=place)
     return [(one, f"{place}[{at}]") for at, one in enumerate(found)]
+
+
+def _named(table: Mapping[str, Any], key: str, where: str) -> str:
+    """``farm[shop]`` for ``farm[0]``: a name is found again in the file, a number is counted."""
+    name = table.get(key)
+    return f"{where.rpartition('[')[0]}[{name}]" if isinstance(name, str) and name else where
 
 
 def _key(table: Mapping[str, Any], name: str, where: str) -> str:

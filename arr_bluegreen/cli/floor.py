@@ -30,12 +30,17 @@ def server_of(farm: WebFarm, address: str) -> Server:
 
 
 def keep_floor(
-    arguments: argparse.Namespace, machine: Machine, configuration: Configuration, farm: str, going: Sequence[str]
+    arguments: argparse.Namespace,
+    machine: Machine,
+    configuration: Configuration,
+    farm: str,
+    going: Sequence[str],
+    coming: Sequence[str] = (),
 ) -> None:
     """Raises ``FloorError`` when fewer than --floor servers would be in service without those ``going``.
 
-    On a file, the enabled servers count; on a machine those that certainly get new requests (arr.md 5.4).
-    A server that is not in service takes nothing away by going.
+    On a file, the servers enabled afterwards count (``coming`` too); on a machine those that certainly get new
+    requests now and stay (arr.md 5.4). A server that is not in service takes nothing away by going.
     """
     if arguments.force:
         return
@@ -51,6 +56,8 @@ def keep_floor(
         loses = any(one.address.casefold() in leaving for one in serving)
         unknown = ""
     left = [one.address for one in serving if one.address.casefold() not in leaving]
+    if not has_run_time(machine):
+        left += [one for one in coming if one not in left]
     if loses and len(left) < arguments.floor:
         raise FloorError(
             f"farm '{farm}' on {machine.name} would have {_counted(left)} in service; the floor is {arguments.floor}",

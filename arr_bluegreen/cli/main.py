@@ -23,7 +23,7 @@ NOUNS = {
     "rule": "URL Rewrite rules: list, show, add, remove, move, route",
     "site": "sites: list, show, add, remove, start, stop",
     "pool": "application pools: list, show, add, remove, start, stop, recycle",
-    "port": "free ports: next",
+    "port": "free ports for slots: next, list, free",
     "deploy": "the sequence: init, check, plan, run, resume, switch-back, abort, status, history, ...",
     "simulator": "a Windows host with IIS and ARR, played here: run, show, fault",
 }
@@ -58,7 +58,12 @@ def _answer(argv: list[str], out: Output) -> ExitCode:
         print(_overview())
         return ExitCode.DONE if argv else ExitCode.USAGE
     try:
-        return _dispatch(argv, out)
+        if argv[0] == "simulator":  # it hears signals on its own loop
+            return _dispatch(argv, out)
+        from arr_bluegreen.cli.interrupts import termination_is_an_interrupt
+
+        with termination_is_an_interrupt():
+            return _dispatch(argv, out)
     except SystemExit as left:  # argparse's --help leaves this way
         return ExitCode(int(left.code or 0))
 

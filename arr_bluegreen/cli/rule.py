@@ -142,6 +142,10 @@ def _lines(value: dict[str, Any], indent: str = "") -> list[str]:
 
 
 def _add(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    if not arguments.match:
+        raise UsageError("--match '' matches nothing", hint="Leave it out for every path (.*).")
+    if not arguments.to.strip():
+        raise UsageError("--to '' leads nowhere", hint="Such as --to http://FARM/{R:0}.")
     rule = Rule(
         arguments.name,
         pattern_syntax="Wildcard" if arguments.wildcard else "ECMAScript",

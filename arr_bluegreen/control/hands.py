@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from arr_bluegreen.control.interface import Clock
 from arr_bluegreen.control.powershell import PowerShell
 from arr_bluegreen.control.winrm import Connection
 from arr_bluegreen.control.winrm_shell import Shell
+
+_UNCLOSED: set[WinrmHands] = set()
+"""Hands with a lane: they are kept for ``_close_all``, also when whoever made them has let go of them."""
 
 
 class Hands(Protocol):
@@ -69,11 +73,16 @@ class WinrmHands:
             return lane.powershell.call(script, request, within=within)
 
     def close(self) -> None:
-        """Close every lane, also one that a thread was interrupted in."""
+        """Close every lane, also one that a thread was interrupted in. One whose closing is interrupted stays known,
+        so that closing again, at the latest when Python ends, comes to it."""
         with self._lock:
-            lanes, self._all, self._idle = self._all, [], []
-        for lane in lanes:
+            self._idle.clear()
+        for lane in list(self._all):
             lane.close()
+            with self._lock:
+                if lane in self._all:
+                    self._all.remove(lane)
+        _UNCLOSED.discard(self)
 
     # -- private -------------------------------------------------------------------------------------------
 
@@ -85,9 +94,21 @@ class WinrmHands:
             lane = self._open()
             with self._lock:
                 self._all.append(lane)
+                _UNCLOSED.add(self)
         try:
             yield lane
         finally:
             with self._lock:
                 if lane in self._all:
                     self._idle.append(lane)
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+
+@atexit.register
+def _close_all() -> None:
+    """Ctrl+C and a forgotten ``close`` leave no shell behind."""
+    for one in list(_UNCLOSED):
+        with suppress(Exception):
+            one.close()

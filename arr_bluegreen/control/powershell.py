@@ -225,6 +225,10 @@ class _Process:
         whole = len(line) <= PIECE
         try:
             self.program.send(line, end=end, again=again and whole)
+        except ShellGone as gone:
+            if gone.not_done:
+                raise
+            raise _Died(f"{self._host}: {gone} while {script} was sent") from gone
         except UnreachableError as lost:
             if again and lost.maybe_done:
                 raise _Died(f"{self._host}: {script} may not have been received whole") from lost

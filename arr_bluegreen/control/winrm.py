@@ -23,11 +23,15 @@ Talk = Callable[[str, int], None]
 
 
 class ShellGone(Exception):
-    """The shell or the command is no more, or a quota is full; the message was refused, so it was not done."""
+    """The shell or the command is no more, a quota is full, or a fault came that we do not know.
 
-    def __init__(self, error: ArrBlueGreenError) -> None:
+    ``not_done``: the message was refused unread, so it may be sent again in a new shell. Else what it asked for may
+    have been done: only what may be done twice is sent again.
+    """
+
+    def __init__(self, error: ArrBlueGreenError, *, not_done: bool) -> None:
         super().__init__(str(error))
-        self.error = error
+        self.error, self.not_done = error, not_done
 
 
 class Connection:
@@ -54,7 +58,7 @@ class Connection:
         """Send one message: ``act(protocol)``. ``again``: may be sent twice if its fate is unknown; ``wait``: seconds.
 
         Raises ``ShellGone``, ``UnreachableError`` (``maybe_done`` when the fate of what must not be sent twice is
-        unknown), ``SignInError``, and lets pywinrm's operation timeout through (for Receive).
+        unknown), ``SignInError``; for Receive alone pywinrm's operation timeout, which means no output yet.
         """
         if self._broken:
             self._fresh()
@@ -62,16 +66,18 @@ class Connection:
             try:
                 return self._once(kind, act, wait)
             except Exception as cause:
-                if type(cause).__name__ == "WinRMOperationTimeoutError":
-                    raise
                 trouble = trouble_of(cause)
-                if trouble is Trouble.SHELL:
-                    raise ShellGone(explain(cause, self.to)) from cause
-                if trouble is not Trouble.REFUSED:
+                if trouble is Trouble.TIMED_OUT and kind == "Receive":
+                    raise
+                if trouble in (Trouble.SHELL, Trouble.FAULT):
+                    unknown = trouble is Trouble.FAULT
+                    raise ShellGone(explain(cause, self.to, maybe_done=unknown), not_done=not unknown) from cause
+                if trouble not in (Trouble.REFUSED, Trouble.TIMED_OUT):
                     self._fresh()
-                if last or not (trouble is Trouble.STALE or (trouble is Trouble.DROPPED and again)):
-                    raise explain(cause, self.to, maybe_done=trouble is Trouble.DROPPED and not again) from cause
-                self.say(f"{kind}: the connection broke ({type(cause).__name__}), once more on a fresh one")
+                unknown = trouble in (Trouble.DROPPED, Trouble.TIMED_OUT)
+                if last or not (trouble is Trouble.STALE or (unknown and again)):
+                    raise explain(cause, self.to, maybe_done=unknown and not again) from cause
+                self.say(f"{kind}: {trouble.value} ({type(cause).__name__}); once more")
         raise AssertionError("unreachable")
 
     def close(self) -> None:

@@ -8,12 +8,19 @@ from __future__ import annotations
 from enum import Enum
 
 from arr_bluegreen.control.endpoint import Endpoint
+from arr_bluegreen.control.framing import POWERSHELL
 from arr_bluegreen.errors import ArrBlueGreenError, RefusedError, RemoteError, SignInError, UnreachableError
 
 SHELL_NOT_FOUND = 2150858843
 OPERATION_TIMED_OUT = 2150858793
 ACCESS_DENIED = 5
 QUOTAS = frozenset({2150859173, 2150859174, 2150859175, 2150859176})
+GONE = frozenset({SHELL_NOT_FOUND, 2150859220, 109})
+"""No such shell, no such command, and the stdin of one that has ended: nothing took the message (winrm.md 2)."""
+NO_PROGRAM = frozenset({2, 3})
+"""The Win32 codes of a Command whose program is not there."""
+REFUSALS = NO_PROGRAM | {206, 2150858752, 2150858753, 2150858767, 2150858809, 2150858817, 2150858881, 2150859072}
+"""Faults about the message itself: its resource, action, header, options or length (winrm.md 2)."""
 
 
 class Trouble(Enum):
@@ -23,6 +30,8 @@ class Trouble(Enum):
     DROPPED = "sent; whether it was done is not known"
     STALE = "could not be opened: its NTLM context went with a dropped connection (winrm.md 1); not done"
     SHELL = "refused, because the shell or the command is gone, or a quota is full; not done"
+    FAULT = "answered with a fault that may also come after the act; whether it was done is not known"
+    TIMED_OUT = "taken, and the service did not come to its end in time; whether it was done is not known"
     REFUSED = "answered with an error; not done"
 
 
@@ -37,10 +46,9 @@ def trouble_of(cause: BaseException) -> Trouble:
     if _is(cause, "WinRMTransportError"):
         return Trouble.STALE if _code(cause) == 400 else Trouble.REFUSED
     if _is(cause, "WSManFaultError"):
-        access = fault_code(cause) == ACCESS_DENIED or _code(cause) == 401
-        return Trouble.REFUSED if access else Trouble.SHELL
+        return _trouble_of_fault(cause)
     if _is(cause, "WinRMOperationTimeoutError"):
-        return Trouble.REFUSED
+        return Trouble.TIMED_OUT
     return Trouble.DROPPED
 
 
@@ -113,6 +121,18 @@ def _connection(cause: BaseException, to: Endpoint, maybe_done: bool) -> Unreach
     return UnreachableError(f"the connection to {to.host} broke", hint="Try again.", maybe_done=maybe_done)
 
 
+def _trouble_of_fault(cause: BaseException) -> Trouble:
+    """Only codes that are known to refuse count as not done: 995 and 1726, say, come when a command is cut off."""
+    code = fault_code(cause)
+    if code == ACCESS_DENIED or _code(cause) == 401 or code in REFUSALS:
+        return Trouble.REFUSED
+    return Trouble.SHELL if code in GONE or _is_quota(cause) else Trouble.FAULT
+
+
+def _is_quota(cause: BaseException) -> bool:
+    return fault_code(cause) in QUOTAS or "QuotaLimit" in str(getattr(cause, "fault_subcode", ""))
+
+
 def _http(code: int | None, host: str, maybe_done: bool) -> UnreachableError:
     what, hint = _HTTP.get(code or 0, (f"answered HTTP {code}", "Is that a WinRM listener?"))
     return UnreachableError(f"{host} {what} (HTTP {code})", hint=hint, maybe_done=maybe_done)
@@ -126,7 +146,7 @@ def _fault(cause: BaseException, host: str, maybe_done: bool) -> ArrBlueGreenErr
             f"{host} denies access over WinRM",
             hint="The user must be an administrator there; local ones need LocalAccountTokenFilterPolicy=1.",
         )
-    if code in QUOTAS or "QuotaLimit" in str(getattr(cause, "fault_subcode", "")):
+    if _is_quota(cause):
         return UnreachableError(
             f"{host}: a WinRM quota is full ({reason})",
             hint='Wait for idle shells to end, or raise it: winrm set winrm/config/winrs @{MaxShellsPerUser="50"}.',
@@ -134,7 +154,12 @@ def _fault(cause: BaseException, host: str, maybe_done: bool) -> ArrBlueGreenErr
         )
     if code == SHELL_NOT_FOUND:
         return UnreachableError(f"{host}: the remote shell is gone", hint="Try again.", maybe_done=maybe_done)
-    return RemoteError(f"{host}: WinRM refused: {reason or 'no reason told'}", code=code, hint="Try again.")
+    if code in NO_PROGRAM:
+        return RefusedError(f"{host}: there is no {POWERSHELL}", hint="Over WinRM, Windows must lie in C:\\Windows.")
+    told = f"{reason or 'no reason told'} (code {code})"
+    if maybe_done:
+        return UnreachableError(f"{host}: WinRM failed: {told}", hint="Try again.", maybe_done=True)
+    return RemoteError(f"{host}: WinRM refused: {told}", code=code, hint="Try again.")
 
 
 def _is(cause: BaseException, *names: str) -> bool:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import weakref
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -93,21 +90,3 @@ class WinrmMachine(ScriptedMachine):
         hands = WinrmHands(name, own, lambda: Lane(Connection(to, settings, own), kept=settings.kept_powershell))
         super().__init__(hands)
         self.hands: WinrmHands = hands
-        _close_at_exit(hands)
-
-
-# -- private -------------------------------------------------------------------------------------------
-
-
-def _close_at_exit(hands: WinrmHands) -> None:
-    """Ctrl+C and a forgotten ``close`` leave no shell behind."""
-    known = weakref.ref(hands)
-
-    def close() -> None:
-        one = known()
-        if one is not None:
-            with contextlib.suppress(Exception):
-                one.close()
-
-    atexit.register(close)
-    weakref.finalize(hands, atexit.unregister, close)

@@ -9,6 +9,7 @@ from typing import Any
 from arr_bluegreen.control import wsman
 from arr_bluegreen.control.interface import Clock
 from arr_bluegreen.control.winrm import Connection, ShellGone
+from arr_bluegreen.control.winrm_errors import Trouble, trouble_of
 from arr_bluegreen.errors import ArrBlueGreenError, UnreachableError
 
 COMMANDS_PER_SHELL = 200
@@ -53,9 +54,11 @@ class Shell:
 
     def forget(self) -> None:
         """Try to delete the shell; whatever happens, the next command opens a new one."""
-        shell, self._id, self.used = self._id, None, 0
+        shell = self._id
         if shell is not None:
+            # Ctrl+C in here: the shell stays known, and whoever closes next deletes it.
             _quietly(self.connection, "Delete", lambda p: p.close_shell(shell, close_session=False))
+        self._id, self.used = None, 0
 
     def close(self) -> None:
         """Delete the shell: all that runs in it ends."""
@@ -98,7 +101,7 @@ class Command:
                 wait=min(20.0, max(1.0, within)),
             )
         except Exception as cause:
-            if type(cause).__name__ == "WinRMOperationTimeoutError":
+            if trouble_of(cause) is Trouble.TIMED_OUT:
                 return Received()
             raise
         out, err, code = wsman.received(reply)
@@ -146,5 +149,3 @@ def _quietly(connection: Connection, kind: str, act: Callable[[Any], Any]) -> No
         connection.message(kind, act, again=True)
     except (ArrBlueGreenError, ShellGone, AssertionError) as cause:
         connection.say(f"{kind} failed: {cause}", 2)
-    except Exception as cause:  # pywinrm's operation timeout: the message was taken
-        connection.say(f"{kind}: {type(cause).__name__}", 2)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from arr_bluegreen.webfarm.rule import LAST, Position, RewriteMap, Rule
+from arr_bluegreen.webfarm.rule import LAST, Condition, Position, RewriteMap, Rule, ServerVariable
 
 if TYPE_CHECKING:
     from arr_bluegreen.webfarm.farm import Server, WebFarm
@@ -127,6 +127,24 @@ class SetRule:
 
     name: str
     settings: Settings
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetConditions:
+    """A rule's conditions become these, in this order; one that stays keeps its element as it is written."""
+
+    name: str
+    conditions: tuple[Condition, ...]
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetServerVariables:
+    """A rule's server variables become these, in this order; one that stays keeps its element as it is written."""
+
+    name: str
+    variables: tuple[ServerVariable, ...]
     location: str = ""
 
 
@@ -304,35 +322,19 @@ class Undo:
     changes: tuple[ConfigChange, ...]
 
 
+FarmChange = AddFarm | RemoveFarm | SetFarm | AddServer | RemoveServer | SetServer | SetProxy | SetWebFarms
+RuleChange = AddRule | RemoveRule | MoveRule | SetRule | SetConditions | SetServerVariables
+MapChange = AddRewriteMap | RemoveRewriteMap | SetMapEntry
+SiteChange = AddSite | RemoveSite | SetSite | AddBinding | RemoveBinding
+ApplicationChange = AddApplication | RemoveApplication | SetApplication | SetVirtualDirectory
+PoolChange = AddPool | RemovePool | SetPool | CopyIdentity
 ConfigChange = (
-    AddFarm
-    | RemoveFarm
-    | SetFarm
-    | AddServer
-    | RemoveServer
-    | SetServer
-    | SetProxy
-    | SetWebFarms
-    | AddRule
-    | RemoveRule
-    | MoveRule
-    | SetRule
-    | AddRewriteMap
-    | RemoveRewriteMap
-    | SetMapEntry
-    | AddSite
-    | RemoveSite
-    | SetSite
-    | AddBinding
-    | RemoveBinding
-    | AddApplication
-    | RemoveApplication
-    | SetApplication
-    | SetVirtualDirectory
-    | AddPool
-    | RemovePool
-    | SetPool
-    | CopyIdentity
+    FarmChange
+    | RuleChange
+    | MapChange
+    | SiteChange
+    | ApplicationChange
+    | PoolChange
     | CopyLocation
     | RemoveLocation
     | Undo

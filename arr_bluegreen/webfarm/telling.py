@@ -40,6 +40,12 @@ def tell(change: c.ConfigChange) -> str:
             return f"rule {name}{_in(location)}: move {_at(position)}"
         case c.SetRule(name, settings, location):
             return f"rule {name}{_in(location)}: {tell_settings(settings)}"
+        case c.SetConditions(name, conditions, location):
+            told = ", ".join(f"{'not ' if one.negate else ''}{one.input} {one.pattern}" for one in conditions)
+            return f"rule {name}{_in(location)}: conditions = {told or 'none'}"
+        case c.SetServerVariables(name, variables, location):
+            told = ", ".join(f"{one.name}={one.value}" for one in variables)
+            return f"rule {name}{_in(location)}: server variables = {told or 'none'}"
         case c.Undo(patches, changes):
             return "undo: " + ("; ".join(tell(one) for one in changes) or f"{len(patches)} pieces of text put back")
         case _:

@@ -88,7 +88,7 @@ def test_a_new_pool_says_what_the_defaults_element_does_not() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (SetServer("shop", "blue", settings(weight=0)), "allowed: a whole number, 0 or more from 1 to 4294967295"),
+        (SetServer("shop", "blue", settings(weight=0)), "allowed: a whole number from 1 to 4294967295"),
         (SetServer("shop", "blue", settings(http_port=65536)), "from 1 to 65535"),
         (SetServer("shop", "blue", settings(enabled=1)), "allowed: true or false"),
         (SetServer("shop", "blue", settings(enabeld=True)), "Did you mean 'enabled'?"),
@@ -207,6 +207,8 @@ def _value_of(of: Type, default: Any) -> st.SearchStrategy[Any]:
             return st.sampled_from(of.names)
         case Kind.FLAGS:
             return st.just(", ".join(of.names[:1]))
+        case Kind.STRING if of.pattern:
+            return st.from_regex(of.pattern, fullmatch=True).filter(lambda text: text.isprintable() and text != "")
         case Kind.STRING:
             return st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
 

@@ -23,6 +23,7 @@ from arr_bluegreen.webfarm import (
     RewriteMap,
     Rule,
     Server,
+    ServerVariable,
     Site,
     VirtualDirectory,
     WebFarm,
@@ -81,6 +82,22 @@ CHANGES: dict[str, tuple[c.ConfigChange, ...]] = {
     "add rule before": (c.AddRule(ODD), c.AddRule(RULE, Position(Where.BEFORE, "it's odd"))),
     "move rule": (c.AddRule(ODD), c.AddRule(RULE), c.MoveRule("to shop", FIRST)),
     "set rule": (c.AddRule(RULE), c.SetRule("to shop", c.settings({"action.url": "http://f2/{R:0}"}))),
+    "change a condition": (
+        c.AddRule(RULE),
+        c.SetConditions(
+            "to shop", (Condition("{HTTP_HOST}", "other.example"), Condition("{HTTPS}", "ON", negate=True))
+        ),
+    ),
+    "change conditions of odd words": (
+        c.AddRule(RULE),
+        c.SetConditions("to shop", (Condition("{URL}", "it's [a]", negate=True), Condition("{HTTP_HOST}", "a"))),
+        c.SetConditions("to shop", (Condition("{URL}", "it's [b]"),)),
+    ),
+    "server variables": (
+        c.AddRule(RULE),
+        c.SetServerVariables("to shop", (ServerVariable("HTTP_A", "1"), ServerVariable("HTTP_B", "2"))),
+        c.SetServerVariables("to shop", (ServerVariable("HTTP_B", "3", replace=False),)),
+    ),
     "remove rule": (c.AddRule(RULE), c.AddRule(ODD), c.RemoveRule("to shop")),
     "rewrite map": (c.AddRewriteMap(RewriteMap("Slots", "blue", entries=(("a", "1"), ("b", "2")))),),
     "map entry": (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -75,10 +74,11 @@ def test_deploy_switch_and_deploy_drain_by_hand(tmp_path: Path) -> None:
 # -- Ctrl+C ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(os.name == "nt", reason="SIGINT is another thing there")
-@pytest.mark.parametrize("step", ["content", "gate", "drain"])
-def test_ctrl_c_closes_the_journal_and_leaves_no_shell(tmp_path: Path, step: str) -> None:
-    """Exit code 130; ``deploy resume`` goes on to the end, and not one request is lost over all of it."""
+@pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
+@pytest.mark.parametrize(("step", "number"), [("content", 2), ("gate", 15), ("drain", 2), ("drain", 15)])
+def test_ctrl_c_and_sigterm_close_the_journal_and_leave_no_shell(tmp_path: Path, step: str, number: int) -> None:
+    """SIGINT, and the SIGTERM of a cancelled CI job: exit code 130; ``deploy resume`` goes on to the end, and not one
+    request is lost over all of it."""
     with host(tmp_path) as one, one.load() as report:
         cli = Cli(tmp_path / "cli")
         on = ("--on", f"winrm:{one.target}")
@@ -87,7 +87,7 @@ def test_ctrl_c_closes_the_journal_and_leaves_no_shell(tmp_path: Path, step: str
         while event := json.loads(process.stdout.readline()):
             if (event["event"], event.get("step")) == ("step_started", step):
                 break
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         stopped = ended(process)
         assert stopped.code == 130, stopped
         assert "Traceback" not in stopped.err
@@ -98,6 +98,36 @@ def test_ctrl_c_closes_the_journal_and_leaves_no_shell(tmp_path: Path, step: str
         assert again.code == 0, again
         assert (one.live, one.shells) == ((GREEN,), 0)
     assert report.failed == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
+@pytest.mark.parametrize(("kind", "number"), [("Signal", 2), ("Signal", 15), ("Delete", 2)])
+def test_a_signal_at_the_last_messages_leaves_no_shell(windows: Host, tmp_path: Path, kind: str, number: int) -> None:
+    """The command is done and is closing its shell when it comes: Python's end closes it all the same."""
+    windows.faults.happened.clear()
+    windows.faults.add(f"delay:kind={kind},ms=1500")
+    process = Cli(tmp_path).start("server", "list", "shop", "--on", f"winrm:{windows.target}")
+    until = time.monotonic() + 20
+    while not windows.faults.happened and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(number)
+    stopped = ended(process)
+    windows.faults.clear()
+    assert (stopped.code, "Traceback" in stopped.err) == (130, False), stopped
+    assert windows.shells == 0
+
+
+@pytest.mark.parametrize("kind", ["Create", "Command", "Send", "Receive"])
+def test_a_service_that_is_too_slow_is_one_line(
+    windows: Host, cli: Cli, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """pywinrm's operation timeout is never a traceback; a Receive is only asked again."""
+    windows.faults.add(f"fault:kind={kind},code=2150858793,times={2 if kind == 'Receive' else 0}")
+    code = run(["farm", "list", "--on", f"winrm:{windows.target}"])
+    windows.faults.clear()
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err
+    assert (code, said.err.count("\n")) == ((0, 0) if kind == "Receive" else (4, 1))
 
 
 # -- machines that are not as they should be -------------------------------------------------------------------
