@@ -40,15 +40,15 @@ def carry_out(arguments: argparse.Namespace, out: Output, decide: Decide, after:
     with machines(arguments, out) as found:
         for machine in found:
             warn_of_redirection(machine, out)
-        # of several machines every one may refuse before the first is changed; a lone one is judged as it is changed
-        alone = len(found) == 1 and not arguments.dry_run
-        decided = ((),) if alone else each(found, lambda one: decide(one.config.read(), one))
-        if arguments.dry_run:
-            results = [_preview(machine, changes, judge) for machine, changes in zip(found, decided, strict=True)]
-        elif alone:
+        if len(found) == 1 and not arguments.dry_run:  # judged as it is changed
             results = [_apply(found[0], decide, judge)]
-        else:
-            results = _apply_to_all(arguments, found, decided, judge)
+        else:  # every one may refuse before the first is changed
+            plans = each(found, lambda one: _planned(one, decide))
+            results = (
+                [_preview(machine, changes, judge) for machine, (_, changes) in zip(found, plans, strict=True)]
+                if arguments.dry_run
+                else _apply_to_all(arguments, found, plans, judge)
+            )
         seen = each(found, after) if after is not None and not arguments.dry_run else [()] * len(found)
     lines: list[str] = []
     for result, more in zip(results, seen, strict=True):
@@ -110,49 +110,55 @@ def _apply(machine: Machine, decide: Decide, judge: Judge) -> dict[str, Any]:
     if isinstance(machine, FileMachine):
         commit = machine.config.change(decided, judge.decide)
     else:
-        configuration = machine.config.read()
-        _judge(judge, configuration, decided(configuration))
+        configuration, changes = _planned(machine, decide)
+        _judge(configuration, changes, judge)
         commit = machine.config.apply(changes)
     return _committed(machine, changes, commit)
+
+
+def _planned(machine: Machine, decide: Decide) -> tuple[Configuration, Sequence[ConfigChange]]:
+    configuration = machine.config.read()
+    return configuration, decide(configuration, machine)
+
+
+def _judge(configuration: Configuration, changes: Sequence[ConfigChange], judge: Judge) -> None:
+    from arr_bluegreen.apphost import ApplicationHost
+
+    if isinstance(configuration, ApplicationHost):
+        judge.look(configuration, changes)
+        judge.decide(configuration.apply(changes).host)
 
 
 def _apply_to_all(
     arguments: argparse.Namespace,
     found: Sequence[Machine],
-    decided: Sequence[Sequence[ConfigChange]],
+    plans: Sequence[tuple[Configuration, Sequence[ConfigChange]]],
     judge: Judge,
 ) -> list[dict[str, Any]]:
     """One commit per configuration, in order. Raises ``PartlyDoneError`` that says what was done where."""
-    for machine, wanted in zip(found, decided, strict=True):
-        _judge(judge, machine.config.read(), wanted)
-    changes = {machine.name: wanted for machine, wanted in zip(found, decided, strict=True)}
+    writers = {machine.name: group[0].name for group in sharing(found) for machine in group}
+    changes: dict[str, Sequence[ConfigChange]] = {}
+    for machine, (configuration, wanted) in zip(found, plans, strict=True):
+        # what another machine of the same configuration would change may be what it has not seen yet
+        changes[machine.name] = wanted if writers[machine.name] == machine.name else ()
+        _judge(configuration, changes[machine.name], judge)
     commits: dict[str, Commit] = {}
-    within = timedelta(seconds=arguments.seen_within)
     try:
         commit_on_all(
             found,
             lambda machine: changes[machine.name],
             SystemClock(),
-            within,
+            timedelta(seconds=arguments.seen_within),
             lambda machine, commit: commits.update({machine.name: commit}),
         )
     except PartlyDoneError as error:
         raise _partly(error, {name: one for name, one in commits.items() if one.commits}) from error
-    writers = {machine.name: group[0].name for group in sharing(found) for machine in group}
     results = []
     for machine in found:
         writer = writers[machine.name]
         result = _committed(machine, changes[writer], commits.get(writer, Commit(0, ())))
         results.append(result if writer == machine.name else {**result, "commits": 0, "shared_with": writer})
     return results
-
-
-def _judge(judge: Judge, configuration: Configuration, changes: Sequence[ConfigChange]) -> None:
-    from arr_bluegreen.apphost import ApplicationHost
-
-    if isinstance(configuration, ApplicationHost):
-        judge.look(configuration, changes)
-        judge.decide(configuration.apply(changes).host)
 
 
 def _partly(error: PartlyDoneError, written: Mapping[str, Commit]) -> ArrBlueGreenError:
@@ -163,7 +169,8 @@ def _partly(error: PartlyDoneError, written: Mapping[str, Commit]) -> ArrBlueGre
 
     words = {name: ", ".join(map(tell, commit.inverse)).removeprefix("undo: ") for name, commit in written.items()}
     undo = [f"on {name}: {told}" for name, told in words.items()]
-    hint = f"{error.cause.hint} Then run it again: what is done stays done. Or undo it {'; '.join(undo)}.".strip()
+    hint = f"{error.cause.hint} Then run it again: what is done stays done.".strip()
+    hint += f" Or undo it {'; '.join(undo)}." if undo else ""
     return PartlyDoneError("the change", error.done, error.not_done, error.unknown, error.cause, hint=hint)
 
 

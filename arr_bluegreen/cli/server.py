@@ -68,8 +68,8 @@ def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
         for machine in found:
             warn_of_redirection(machine, out)
-        looks = each(found, lambda one: seen_servers(one, one.config.read(), arguments.farm))
-        seen = [one for look in looks for one in look]
+        some = each(found, lambda one: seen_servers(one, one.config.read(), arguments.farm))
+        seen = [one for records in some for one in records]
         shape = {"run_time": any(has_run_time(machine) for machine in found), "several": len(found) > 1}
         out.table(seen, columns(**shape), rows(seen, **shape))
         if not seen:
@@ -81,7 +81,7 @@ def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
         for machine in found:
             warn_of_redirection(machine, out)
-        shown = [one for some in each(found, lambda one: _shown(arguments, one)) for one in some]
+        shown = [one for records in each(found, lambda one: _shown(arguments, one)) for one in records]
     lines = [f"{key:32} {_said(value)}".rstrip() for one in shown for key, value in one.items() if value is not None]
     out.result(shown[0] if len(shown) == 1 else shown, lines)
     return ExitCode.DONE

@@ -63,7 +63,7 @@ def tell_list(
 ) -> ExitCode:
     """A table of all there are, with the machine where there are several."""
     with machines(arguments, out) as found:
-        seen = [one for some in each(found, look) for one in some]
+        seen = [one for records in each(found, look) for one in records]
         several = len(found) > 1
     told = {**({"machine": lambda one: one["machine"]} if several else {}), **columns}
     out.table(seen, list(told), [[cell(one) for cell in told.values()] for one in seen])

@@ -47,16 +47,18 @@ def commit_on_all(
     beat: Callable[[], None] = lambda: None,
 ) -> None:
     """One commit per configuration, in order, each seen by all that share it before the next; ``done`` hears of each.
-    ``beat`` is called while it waits.
+    ``beat`` is called while it waits. Where several share one, it is made with what each of them shall have.
 
     Raises ``UnfinishedError`` when a machine does not see it ``within``, ``PartlyDoneError`` when some are done.
     """
 
     def write(group: tuple[M, ...]) -> None:
-        wanted = tuple(changes(group[0]))
+        wanted: list[ConfigChange] = []
+        for machine in group:
+            wanted += [one for one in changes(machine) if one not in wanted]
         if wanted:
             done(group[0], group[0].config.apply(wanted))
-            wait_seen(group, clock, within, beat)
+        wait_seen(group, clock, within, beat)  # also when there is nothing (left) to write: it may not be seen yet
 
     groups = {", ".join(one.name for one in group): group for group in sharing(machines)}
     in_order("commit", groups, write)

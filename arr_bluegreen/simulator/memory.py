@@ -25,6 +25,7 @@ from arr_bluegreen.errors import RemoteError, UsageError
 from arr_bluegreen.simulator.clock import SimulatedClock
 from arr_bluegreen.simulator.files import HOSTS
 from arr_bluegreen.simulator.host import SimulatedHost
+from arr_bluegreen.simulator.hosts_lines import hosts_entries, with_hosts_entries
 from arr_bluegreen.simulator.powershell_errors import ScriptError
 from arr_bluegreen.simulator.powershell_files import FILE_SCRIPTS
 from arr_bluegreen.webfarm import FarmStatus, HealthTest, NewState, PoolStatus, SiteStatus
@@ -333,22 +334,3 @@ class _Probe:
             return tuple(answers[at] for at in range(len(requests)))
 
         return self._machine.call("probe.ask", act)
-
-
-def hosts_entries(text: str | None, owner: str | None) -> tuple[tuple[str, str], ...]:
-    """The (IP, name) pairs of a hosts file; with an owner only those of lines that end with ``# owner``."""
-    found: list[tuple[str, str]] = []
-    for line in (text or "").splitlines():
-        entry, _, mark = line.partition("#")
-        ip, *names = entry.split() or [""]
-        if owner is None or mark.strip() == owner:
-            found += [(ip, name) for name in names]
-    return tuple(found)
-
-
-def with_hosts_entries(text: str, owner: str, entries: Sequence[tuple[str, str]]) -> str:
-    """The hosts file with the owner's lines being exactly these; other lines as they were."""
-    lines = [line for line in text.splitlines(keepends=True) if line.partition("#")[2].strip() != owner]
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\r\n"
-    return "".join([*lines, *(f"{ip} {name} # {owner}\r\n" for ip, name in entries)])

@@ -61,6 +61,15 @@ async def _commit(machine: Machine, request: Request, faults: Faults) -> Reply:
     return {"digest": machine.config.commit(list(request["edits"]))}
 
 
+def _opens_share(machine: Machine) -> None:
+    """ServerManager reads the share with the redirection's own user; a script that opens the file has only its
+    sign-in, which does not reach there (winrm.md 1, double hop)."""
+    folder = machine.settings.redirected_to
+    if not machine.settings.second_hop and folder.startswith("\\\\"):
+        text = f"Access to the path '{folder.rstrip(chr(92))}\\applicationHost.config' is denied."
+        raise ScriptError(text, DENIED, 0x80070005)
+
+
 async def _appcmd(machine: Machine, request: Request, faults: Faults) -> Reply:
     """The played appcmd with the command line it gets; what it prints is in the shell's UTF-8."""
     may_open(machine)
@@ -75,13 +84,6 @@ async def _appcmd(machine: Machine, request: Request, faults: Faults) -> Reply:
 
 
 _CHANGED = "applicationHost.config changed on disk since it was read; nothing was written"
-def _opens_share(machine: Machine) -> None:
-    """ServerManager reads the share with the redirection's own user; a script that opens the file has only its
-    sign-in, which does not reach there (winrm.md 1, double hop)."""
-    folder = machine.settings.redirected_to
-    if not machine.settings.second_hop and folder.startswith("\\\\"):
-        text = f"Access to the path '{folder.rstrip(chr(92))}\\applicationHost.config' is denied."
-        raise ScriptError(text, DENIED, 0x80070005)
 
 
 def _commit_failure(how: str) -> ScriptError:

@@ -70,6 +70,8 @@ def test_a_machine_that_does_not_see_it_is_named(tmp_path: Path) -> None:
         assert done.code == 5, done
         assert f"written on {one.target}" in done.err
         assert f"not seen by {two.target}" in done.err
+        still = on_both(cli, one, two, *OFFLINE, "--seen-within", "1")
+        assert (still.code, commits(one, two)) == (5, [1, 0]), still
         two.machine.served.host.settings.config_seen_after_seconds = 0
         again = on_both(cli, one, two, *OFFLINE)
         assert (again.code, commits(one, two)) == (0, [1, 0]), again

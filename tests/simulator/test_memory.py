@@ -13,7 +13,8 @@ from arr_bluegreen.errors import NoSuchObject, UnreachableError
 from arr_bluegreen.pytest_plugin import host_in_memory, machine_in_memory
 from arr_bluegreen.simulator.clock import SimulatedClock
 from arr_bluegreen.simulator.host import SimulatedHost
-from arr_bluegreen.simulator.memory import MemoryMachine, hosts_entries, with_hosts_entries
+from arr_bluegreen.simulator.hosts_lines import hosts_entries, with_hosts_entries
+from arr_bluegreen.simulator.memory import MemoryMachine
 from arr_bluegreen.simulator.traffic import FloorWatch, Traffic
 from arr_bluegreen.webfarm import NewState, ServerState, TestResult
 from arr_bluegreen.webfarm.change import SetServer, settings
