@@ -14,8 +14,8 @@ from arr_bluegreen.control.interface import Machine
 from arr_bluegreen.deployment.begin import new_run_id
 from arr_bluegreen.deployment.deploy_content import inspect_content
 from arr_bluegreen.deployment.ensure import ensure_new, known_pair
-from arr_bluegreen.deployment.instance import find_farm, find_pool, find_site
 from arr_bluegreen.deployment.lock import Lock, holder_of
+from arr_bluegreen.deployment.lookup import find_farm, find_pool, find_site
 from arr_bluegreen.deployment.ownership import Instance, read_owned
 from arr_bluegreen.deployment.per_release import is_per_release, new_slot
 from arr_bluegreen.deployment.retire_due import member_machines, plan_due, retire_hands

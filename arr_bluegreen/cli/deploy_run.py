@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arr_bluegreen.cli.deploy_alive import carried_out, is_running, under_way
-from arr_bluegreen.cli.deploy_first import abort_first, is_first, run_first_deployment
+from arr_bluegreen.cli.deploy_first import abort_first, is_first, put_back_rules, run_first_deployment
 from arr_bluegreen.cli.deploy_make import abort_making, preview, with_known_slots, with_new_slot
 from arr_bluegreen.cli.deploy_story import listeners
 from arr_bluegreen.cli.deploy_view import end_lines, plan_lines, plan_value, standing
@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
         if is_first(there):
             return run_first_deployment(arguments, out, there)
         _refuse_unfinished(there)
+        put_back_rules(arguments, out, there)
         if arguments.dry_run and (lines := preview(arguments, there)) is not None:
             out.result({"dry_run": True, "make": lines}, lines)
             return ExitCode.DONE

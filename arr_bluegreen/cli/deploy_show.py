@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from arr_bluegreen.cli.deploy_alive import is_running
-from arr_bluegreen.cli.deploy_first import is_first, tell_first
+from arr_bluegreen.cli.deploy_first import is_first, missing_rules, plan_first_deployment, tell_first
 from arr_bluegreen.cli.deploy_make import cut_off, preview, tell_making, with_known_slots
 from arr_bluegreen.cli.deploy_view import plan_lines, plan_value, run_value, standing
 from arr_bluegreen.cli.deploy_world import World, journals, world
@@ -27,6 +27,8 @@ from arr_bluegreen.webfarm import certainly_receives
 def check(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """All that a run would refuse, refused now; else what it would do in a line."""
     with world(arguments, out) as there:
+        if is_first(there):
+            return plan_first_deployment(out, there)
         if (lines := preview(arguments, there)) is not None:
             out.result({"make": lines}, lines)
             return ExitCode.DONE
@@ -45,6 +47,8 @@ def check(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def plan(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """The plan, shown and (``--out``) kept."""
     with world(arguments, out) as there:
+        if is_first(there):
+            return plan_first_deployment(out, there)
         if (lines := preview(arguments, there)) is not None:
             out.result({"make": lines}, lines)
             return ExitCode.DONE
@@ -83,6 +87,7 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
             "wanted": record.slot if record else None,
             "lock": {name: one.describe() if one else None for name, one in holders.items()},
             "instances": (instances := _instances(there)),
+            "rules": _rules(there),
             "run": text,
             "commands": commands,
         }
@@ -91,6 +96,7 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
         lines.append(f"wanted: {f'{record.slot} (epoch {record.epoch})' if record else 'nothing recorded'}")
         lines += [f"recorded: {one['slot']} ({one['text']})" for one in instances]
         lines += [f"lock on {name}: {one.describe()}" for name, one in holders.items() if one]
+        lines += [f"rules: {value['rules']}"] if value["rules"] else []
         out.result(value, [*lines, text, *(f"  {one}" for one in there.typed(commands))])
     return ExitCode.DONE
 
@@ -130,6 +136,13 @@ def _plan(arguments: argparse.Namespace, there: World) -> Any:
         version=arguments.version,
         accept_gap=arguments.accept_gap,
     )
+
+
+def _rules(there: World) -> str:
+    """What is wrong with the rules of a first deployment that is done, "" when nothing is."""
+    gone = len(missing_rules(there))
+    site = there.deployment.app.from_site
+    return f"{gone} public rule(s) are gone, so site '{site}' serves; 'deploy run' puts them back" if gone else ""
 
 
 def _instances(there: World) -> list[dict[str, Any]]:

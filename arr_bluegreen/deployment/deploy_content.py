@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from arr_bluegreen.deployment.clone import folders_of
+from arr_bluegreen.deployment.commits import Commits
 from arr_bluegreen.deployment.content import ContentTools, ContentWish, put_content
 from arr_bluegreen.deployment.description import Content, Deployment, Member, Slot
+from arr_bluegreen.deployment.ensure_member import Making, Place, in_place
 from arr_bluegreen.deployment.hands import Hands
 from arr_bluegreen.deployment.now import Controls
+from arr_bluegreen.deployment.ports import PortRange
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.tokens import replace_tokens
 from arr_bluegreen.errors import BadZip, RefusedError
-from arr_bluegreen.webfarm.change import ConfigChange, SetVirtualDirectory, settings
+from arr_bluegreen.webfarm.change import ConfigChange
 from arr_bluegreen.webfarm.setting import FileSettings
 
 
@@ -47,11 +51,11 @@ class DeployContent:
                     f"the member {member.address} of '{self.slot.name}' has no folder of its own",
                     hint="Give it a 'path' that the live slot does not use.",
                 )
-        for member in self.slot.members:
-            self._put(hands, member)
+        for at, member in enumerate(self.slot.members):
+            self._put(hands, member, at)
         hands.note("content", True)
 
-    def _put(self, hands: Hands, member: Member) -> None:
+    def _put(self, hands: Hands, member: Member, at: int) -> None:
         machine = hands.controls.machine(member.machine)
         release = hands.roles.version or hands.identity.run
         source = self.how.source.replace("{version}", release)
@@ -73,10 +77,20 @@ class DeployContent:
             placed = put_content(wish, machine.files, records, now, tools)
         except BadZip as error:  # it will be no better next time: the run ends here, and the old slot serves
             raise GateFailed(str(error)) from error
-        site = next((one for one in machine.config.read().sites if one.name.casefold() == member.site.casefold()), None)
-        if site is not None and site.physical_path.casefold() != placed.path.casefold():
-            change = SetVirtualDirectory(site.name, "/", "/", settings({"physical_path": placed.path}))
-            machine.config.apply((change,))
+        if member.site:
+            self._serve(hands, member, at, placed.path)
+
+    def _serve(self, hands: Hands, member: Member, at: int, path: str) -> None:
+        """The member's site serves from the folder, with all its applications; made now where it is not there yet."""
+        deployment, others = hands.deployment, hands.roles.old.members
+        making = Making(deployment, hands.controls, hands.roles.version, hands.roles.old.addresses, PortRange())
+        machine = hands.controls.machine(member.machine)
+        changes = in_place(making, Place(self.slot, member, others[at].site if at < len(others) else ""), path)
+        for folder in sorted(folders_of(changes)):
+            if not machine.files.folder_exists(folder):
+                hands.warn(f"an application of site '{member.site}' has no folder in this release: {folder}")
+        Commits(hands.controls, deployment.app.farm, deployment.app.front, hands.warn).apply(machine, changes)
+        hands.forget()
 
     def _settings(self, one: FileSettings, hands: Hands, member: Member, release: str) -> FileSettings:
         values = {

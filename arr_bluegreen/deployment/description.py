@@ -67,10 +67,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """``[slots]``: a fixed pair, or one slot per release."""
+    """``[slots]``: a fixed pair, or one slot per release. ``identity``: of a pool that is made, its own account or a
+    copy of the other slot's."""
 
     naming: Literal["pair", "per-release"] = "pair"
     slots: tuple[Slot, ...] = ()
+    identity: Literal["own", "copy"] = "own"
 
 
 @dataclass(frozen=True, slots=True)
