@@ -18,7 +18,7 @@ from arr_bluegreen.deployment.first_proof import Measure
 from arr_bluegreen.deployment.first_run import FirstHands, clear_first, restore_rules, run_first
 from arr_bluegreen.deployment.front_rule import front_rules, public_hosts
 from arr_bluegreen.deployment.lookup import find_farm, find_pool, find_site
-from arr_bluegreen.deployment.names import instance_name
+from arr_bluegreen.deployment.names import LONGEST_POOL, check_pool_name, instance_name
 from arr_bluegreen.deployment.ownership import read_owned
 from arr_bluegreen.deployment.ports import MACHINE, PortRange, PortWish, claim_port, next_port
 from arr_bluegreen.deployment.toml_write import to_toml
@@ -30,6 +30,8 @@ from arr_bluegreen.webfarm.telling import tell
 _HEAD = """# The first run makes farm, slots and rules beside the site named in from_site, which stays as it is.
 # Every later run is an ordinary one. The manual is fixtures/deployment.toml of arr-bluegreen.
 """
+_LONGEST_APP = LONGEST_POOL - len("-green-9")
+"""So that the clones' pools, the further ones too, can bear the application's name."""
 
 
 def described_from_site(arguments: argparse.Namespace, machine: Machine) -> tuple[str, str]:
@@ -151,7 +153,7 @@ def _data(
     slots: list[dict[str, Any]] = []
     taken: list[str] = []
     for name in ("blue", "green"):
-        slot = instance_name("{app}-{slot}", app=app, slot=name)
+        slot = check_pool_name(instance_name("{app}-{slot}", app=_plain(app)[:_LONGEST_APP], slot=name))
         wish = PortWish(f"{app}/{name}", ports, slot)
         port = claim_port(
             machine.records(MACHINE),

@@ -17,6 +17,7 @@ from arr_bluegreen.deployment import lock, wanted
 from arr_bluegreen.deployment.begin import plan_run
 from arr_bluegreen.deployment.description_read import read_description
 from arr_bluegreen.deployment.find_run import find_run
+from arr_bluegreen.deployment.lookup import find_site
 from arr_bluegreen.deployment.now import Now, stores
 from arr_bluegreen.deployment.ownership import read_owned
 from arr_bluegreen.deployment.slots import describe
@@ -78,7 +79,8 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
             text, commands = standing(*found_run, is_running(there.journals.folder))
         except NoSuchObject:
             text, commands = "no run yet", ["deploy plan", "deploy run"]
-        servers = _servers(there, now)
+        servers, instances = _servers(there, now), _instances(there)
+        commands += ["deploy retire"] if any(one["cut_off"] for one in instances) else []
         value = {
             "app": there.deployment.app.name,
             "farm": there.deployment.app.farm,
@@ -86,7 +88,7 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
             "servers": servers,
             "wanted": record.slot if record else None,
             "lock": {name: one.describe() if one else None for name, one in holders.items()},
-            "instances": (instances := _instances(there)),
+            "instances": instances,
             "rules": _rules(there),
             "run": text,
             "commands": commands,
@@ -148,13 +150,17 @@ def _rules(there: World) -> str:
 def _instances(there: World) -> list[dict[str, Any]]:
     """What is recorded as ours besides the slots at hand: older, kept, or left over from a crash."""
     shown = {one.name.casefold() for one in there.deployment.slots.slots}
+    machines = {one.name: one for one in (*there.controls.arr, *there.controls.others.values())}
     found = []
-    for machine in there.controls.arr:
+    for machine in machines.values():
+        configuration = machine.config.read()
         for one in read_owned(machine.records(there.deployment.app.farm)).instances:
             if one.slot.casefold() not in shown:
+                gone = find_site(configuration, one.site) is None
                 state = f"stopped since {one.stopped:%Y-%m-%d %H:%M}" if one.stopped else "not stopped"
+                state = "its site is gone: its retiring was cut off" if gone else state
                 text = f"site '{one.site}', pool '{one.pool}', {one.address}:{one.http_port}, {state}"
-                found.append({"machine": machine.name, "slot": one.slot, "text": text})
+                found.append({"machine": machine.name, "slot": one.slot, "text": text, "cut_off": gone})
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -86,6 +86,10 @@ class Content:
     source: str = ""
     version: str = ""
     settings: tuple[FileSettings, ...] = ()
+
+    def of(self, release: str) -> Content:
+        """The same with the release in the source's place for it, where one is named."""
+        return replace(self, source=self.source.replace("{version}", release)) if release else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def ensure_new(
     ``AmbiguousError``, and ``RefusedError`` where farm writes per release would restart ASP.NET Core slots.
     """
     release = release or deployment.content.version
-    making = Making(deployment, controls, release, in_service(deployment, controls), ports or PortRange())
+    making = _making(deployment, controls, release, ports or PortRange())
     if not is_per_release(deployment):
         return _ensure_pair(making, accept_gap)
     template, old = _per_release(making, live, accept_gap)
@@ -62,7 +62,7 @@ def check_new(
 ) -> tuple[str, ...]:
     """What ``ensure_new`` would make, in words, and nothing done. Raises all that it would raise."""
     release = release or deployment.content.version
-    making = Making(deployment, controls, release, in_service(deployment, controls), PortRange())
+    making = _making(deployment, controls, release, PortRange())
     if is_per_release(deployment):
         places = _places(*_per_release(making, live, accept_gap))
     else:
@@ -114,6 +114,14 @@ def in_service(deployment: Deployment, controls: Controls) -> frozenset[str]:
 
 
 # -- private -------------------------------------------------------------------------------------------
+
+
+def _making(deployment: Deployment, controls: Controls, release: str, ports: PortRange) -> Making:
+    """Raises ``NoSuchObject`` where an ARR machine has no such farm: slots beside it would be nobody's."""
+    if not all(one.farm for one in deployment.slots.slots):
+        for machine in controls.arr:
+            machine.config.read().farm(deployment.app.farm)
+    return Making(deployment, controls, release, in_service(deployment, controls), ports)
 
 
 def _per_release(making: Making, live: str, accept_gap: bool) -> tuple[Slot, Slot]:
