@@ -66,8 +66,9 @@ def check_new(
     if is_per_release(deployment):
         places = _places(*_per_release(making, live, accept_gap))
     else:
-        places = tuple(place for slot in _unmade(making) for place in _places(slot, _other(deployment, slot)))
-        _refuse_server_writes(making, accept_gap)
+        unmade = _unmade(making)
+        _refuse_server_writes(making, unmade, accept_gap)
+        places = tuple(place for slot in unmade for place in _places(slot, _other(deployment, slot)))
     return tuple(line for place in places for line in _would(making, place))
 
 
@@ -157,12 +158,12 @@ def _would(making: Making, place: Place) -> tuple[str, ...]:
 
 def _ensure_pair(making: Making, accept_gap: bool) -> Ensured:
     deployment = making.deployment
-    unmade = [one.name for one in _unmade(making)]
-    _refuse_server_writes(making, accept_gap)
+    unmade = _unmade(making)
+    _refuse_server_writes(making, unmade, accept_gap)
     slots: list[Slot] = []
     notes: list[str] = []
     for slot in deployment.slots.slots:
-        if slot.name not in unmade:
+        if slot not in unmade:
             if not _serves(making, slot):
                 _settle(making, slot)
             slots.append(slot)
@@ -191,9 +192,9 @@ def _serves(making: Making, slot: Slot) -> bool:
     return bool(slot.farm) or any(one.address.casefold() in serving for one in slot.members)
 
 
-def _refuse_server_writes(making: Making, accept_gap: bool) -> None:
+def _refuse_server_writes(making: Making, unmade: tuple[Slot, ...], accept_gap: bool) -> None:
     """Raises ``RefusedError`` where a missing farm server may not be added: it would restart what serves."""
-    missing = [name for slot in _unmade(making) for name in _missing_servers(making, slot)]
+    missing = [name for slot in unmade for name in _missing_servers(making, slot)]
     if missing:
         what = f"farm server {', '.join(missing)} is missing, and adding it is a write"
         refuse_writes(making.deployment, judge_writes(making.controls, making.deployment), accept_gap, what)

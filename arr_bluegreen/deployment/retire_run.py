@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal, assert_never
 
-from arr_bluegreen.control.interface import Clock, FarmControl, Machine, RecordStore
+from arr_bluegreen.control.interface import Clock, Configuration, FarmControl, Machine, RecordStore
 from arr_bluegreen.deployment.aliases import remove_alias
 from arr_bluegreen.deployment.clone import is_below
 from arr_bluegreen.deployment.commits import Commits
@@ -19,7 +19,7 @@ from arr_bluegreen.deployment.lookup import find_farm
 from arr_bluegreen.deployment.ownership import Instance, change_owned, read_owned
 from arr_bluegreen.deployment.ports import free_port
 from arr_bluegreen.deployment.retire import Act, Remove, RemoveFolder, RetirePlan, Stop
-from arr_bluegreen.errors import NoSuchObject, RefusedError, WaitRanOutError
+from arr_bluegreen.errors import ArrBlueGreenError, NoSuchObject, RefusedError, WaitRanOutError
 from arr_bluegreen.webfarm import PoolStatus, receives_new
 from arr_bluegreen.webfarm.change import ConfigChange, RemoveServer, SetServer
 
@@ -59,8 +59,9 @@ class RetireHands:
         arr = self.arr or (self.machine,)
         rest = [one for one in changes if not isinstance(one, (RemoveServer, SetServer))]
         for one in arr:
-            farm = [change for change in changes if _has_server(one, change)]
-            self._apply(one, [*farm, *(rest if one is self.machine else ())])
+            there = one.config.read()
+            servers = [change for change in changes if _has_server(there, change)]
+            self._apply(one, [*servers, *(rest if one is self.machine else ())])
         if all(one is not self.machine for one in arr):
             self._apply(self.machine, rest)
 
@@ -72,30 +73,27 @@ class RetireHands:
 
 
 def perform_retire(plan: RetirePlan, hands: RetireHands) -> None:
-    """Every act of the plan, in order.
+    """Every act of the plan; what they write is one commit, since each wakes whoever watches the file (arr.md 5.8).
 
     Raises ``RefusedError`` for what turns out to be in service, ``WaitRanOutError`` when requests or worker processes
-    do not end in time (with ``then="fail"``); what was done by then stays done, and the next retire goes on.
+    do not end in time (with ``then="fail"``), after all else is done; the next retire goes on.
     """
+    ready: list[Act] = []
+    failed: ArrBlueGreenError | None = None
     for act in plan.acts:
-        perform_act(act, hands)
-
-
-def perform_act(act: Act, hands: RetireHands) -> None:
-    """One act of a plan; see ``perform_retire``."""
-    match act:
-        case Stop(instance, changes, pools):
-            _finish(instance, hands)
-            hands.commit(changes)
-            _stop(instance, pools, hands)
-            stopped = replace(instance, stopped=hands.clock.now())
-            change_owned(hands.records, lambda owned: owned.with_instance(stopped))
-        case Remove():
-            _remove(act, hands)
-        case RemoveFolder(folder):
-            _delete_folder(folder.path, hands)
-        case _:
-            assert_never(act)
+        try:
+            _make_ready(act, hands)
+            ready.append(act)
+        except (RefusedError, WaitRanOutError) as error:
+            failed = failed or error
+    hands.commit([change for act in ready if not isinstance(act, RemoveFolder) for change in act.changes])
+    for act in ready:
+        try:
+            _conclude(act, hands)
+        except WaitRanOutError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
 
 
 def in_flight(instance: Instance, hands: RetireHands) -> int | None:
@@ -124,6 +122,35 @@ def in_flight(instance: Instance, hands: RetireHands) -> int | None:
 
 
 # -- private -------------------------------------------------------------------------------------------
+
+
+def _make_ready(act: Act, hands: RetireHands) -> None:
+    """Before anything is written: its requests have ended, and what is removed is stopped."""
+    match act:
+        case Stop(instance):
+            _finish(instance, hands)
+        case Remove(instance):
+            _finish(instance, hands)
+            _stop(instance, act.pools, hands)
+        case RemoveFolder():
+            pass
+        case _:
+            assert_never(act)
+
+
+def _conclude(act: Act, hands: RetireHands) -> None:
+    """After the commit: stopped, or cleared away with its record last."""
+    match act:
+        case Stop(instance):
+            _stop(instance, act.pools, hands)
+            stopped = replace(instance, stopped=hands.clock.now())
+            change_owned(hands.records, lambda owned: owned.with_instance(stopped))
+        case Remove():
+            _clear(act, hands)
+        case RemoveFolder(folder):
+            _delete_folder(folder.path, hands)
+        case _:
+            assert_never(act)
 
 
 def _finish(instance: Instance, hands: RetireHands) -> None:
@@ -202,10 +229,10 @@ def _pools(names: Sequence[str], hands: RetireHands) -> tuple[PoolStatus, ...]:
     return tuple(found)
 
 
-def _has_server(machine: Machine, change: ConfigChange) -> bool:
+def _has_server(configuration: Configuration, change: ConfigChange) -> bool:
     if not isinstance(change, (RemoveServer, SetServer)):
         return False
-    farm = find_farm(machine.config.read(), change.farm)
+    farm = find_farm(configuration, change.farm)
     return farm is not None and farm.server(change.address) is not None
 
 
@@ -222,11 +249,8 @@ def _delete_folder(path: str, hands: RetireHands) -> None:
     change_owned(hands.records, lambda owned: owned.without_folder(path))
 
 
-def _remove(act: Remove, hands: RetireHands) -> None:
+def _clear(act: Remove, hands: RetireHands) -> None:
     instance = act.instance
-    _finish(instance, hands)
-    _stop(instance, act.pools, hands)
-    hands.commit(act.changes)
     for path in act.folders:
         _delete_folder(path, hands)
     for one in (hands.arr or (hands.machine,)) if instance.alias else ():
