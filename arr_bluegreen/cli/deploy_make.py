@@ -131,6 +131,7 @@ def preview(arguments: argparse.Namespace, there: World) -> list[str] | None:
 
     Raises all that the making would raise, with nothing done.
     """
+    inspect_content(there.deployment, there.controls, arguments.version or there.deployment.content.version)
     lines = check_new(
         there.deployment,
         there.controls,

@@ -79,6 +79,15 @@ def make_settings(
     files: FileControl, path: str, wanted: Sequence[FileSettings], edit_xml: EditXml | None = None
 ) -> None:
     """The settings made in the files of a release folder; all are worked out before the first is written."""
+    for place, text, after in worked_out(files, path, wanted, edit_xml):
+        if after != text:
+            files.write_text(place, after)
+
+
+def worked_out(
+    files: FileControl, path: str, wanted: Sequence[FileSettings], edit_xml: EditXml | None = None
+) -> list[tuple[str, str, str]]:
+    """Each file with its text and what that becomes; nothing is written. Raises ``UsageError`` where it cannot be."""
     written = []
     for one in wanted:
         place = join(path, _inside(one.file))
@@ -86,9 +95,7 @@ def make_settings(
         if text is None:
             raise UsageError(f"there is no {one.file} in {path}", hint="Look at [content] of the description.")
         written.append((place, text, with_settings(text, one, edit_xml)))
-    for place, text, after in written:
-        if after != text:
-            files.write_text(place, after)
+    return written
 
 
 def join(folder: str, *names: str) -> str:

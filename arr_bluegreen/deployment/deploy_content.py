@@ -8,7 +8,7 @@ from pathlib import Path
 
 from arr_bluegreen.deployment.clone import folders_of
 from arr_bluegreen.deployment.commits import Commits
-from arr_bluegreen.deployment.content import ContentTools, ContentWish, put_content
+from arr_bluegreen.deployment.content import ContentTools, ContentWish, put_content, worked_out
 from arr_bluegreen.deployment.description import Content, Deployment, Member, Slot
 from arr_bluegreen.deployment.ensure_member import Making, Place, in_place
 from arr_bluegreen.deployment.hands import Hands
@@ -110,11 +110,18 @@ class DeployContent:
 
 
 def inspect_content(deployment: Deployment, controls: Controls, version: str) -> None:
-    """A package of the controller judged before anything is done; raises ``BadZip`` or ``UsageError``."""
+    """What can be judged of the content before anything is done: a package of the controller, and the settings where
+    the source is a folder that is there. Raises ``BadZip`` or ``UsageError``."""
     source = deployment.content.source.replace("{version}", version)
     local = Path(deployment.folder) / source
     if source and local.is_file() and controls.inspect_zip is not None:
         controls.inspect_zip(str(local))
+    if not source or local.is_file() or not deployment.content.settings:
+        return
+    members = [one for slot in deployment.slots.slots for one in slot.members]
+    for machine in {id(one): one for one in (controls.machine(member.machine) for member in members)}.values():
+        if not source.casefold().endswith(".zip") and machine.files.folder_exists(source):
+            worked_out(machine.files, source, deployment.content.settings, controls.edit_xml)
 
 
 # -- private -------------------------------------------------------------------------------------------

@@ -193,6 +193,18 @@ def test_a_release_that_never_served_takes_no_good_ones_place(user: User) -> Non
     assert (told["shop-5"], told["shop-3"], told["shop-2"]) == ("remove", "leave", "leave")
 
 
+def test_settings_that_cannot_be_made_are_refused_before_anything_is(user: User) -> None:
+    """A token that is in no file: check says it, and run makes no slot for it."""
+    user.first()
+    describe(user, more='[[content.settings]]\nfile = "simulated-app.json"\ntokens = { "__NOT_THERE__" = "{slot}" }\n')
+    user.scene.content(r"C:\drop\2", "2")
+    before = user.scene.host.config.data()
+    for verb in ("check", "run"):
+        ran = user.types(verb, "--version", "2")
+        assert (ran.code, "__NOT_THERE__" in ran.err) == (2, True)
+    assert user.scene.host.config.data() == before
+
+
 def test_two_releases_of_one_alias_do_not_share_a_server(user: User) -> None:
     """The second is refused with nothing made; the first stays the way back."""
     user.first()
