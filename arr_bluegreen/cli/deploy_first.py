@@ -61,9 +61,10 @@ def is_first(there: World) -> bool:
 
 def missing_rules(there: World) -> tuple[ConfigChange, ...]:
     """The public rules of a first deployment that is done and that are gone: the site serves past the farm."""
-    if not there.deployment.app.from_site or is_first(there):
+    app = there.deployment.app
+    if not app.from_site or is_first(there):
         return ()
-    return rules_to_add(first_wish(there.deployment), there.controls.arr[0].config.read())
+    return rules_to_add(FirstWish(app.from_site, app.farm), there.controls.arr[0].config.read())
 
 
 def put_back_rules(arguments: argparse.Namespace, out: Output, there: World) -> None:
@@ -73,7 +74,8 @@ def put_back_rules(arguments: argparse.Namespace, out: Output, there: World) -> 
         out.say(f"{'would put back' if arguments.dry_run else 'putting back'} {tell(one)}")
     if missing and not arguments.dry_run:
         with under_lock(there):
-            restore_rules(first_wish(there.deployment), _hands(there, _only(there), out, ""))
+            app = there.deployment.app
+            restore_rules(FirstWish(app.from_site, app.farm), _hands(there, _only(there), out, ""))
 
 
 def run_first_deployment(arguments: argparse.Namespace, out: Output, there: World) -> ExitCode:

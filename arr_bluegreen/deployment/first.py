@@ -53,11 +53,12 @@ class NewSlot:
 
 @dataclass(frozen=True, slots=True)
 class FirstWish:
-    """What shall come of the site: the farm, the slot that takes over (``slots[0]``) and the idle one."""
+    """What shall come of the site: the farm, the slot that takes over (``slots[0]``) and the idle one; without slots
+    only its rules are meant."""
 
     site: str
     farm: str
-    slots: tuple[NewSlot, NewSlot]
+    slots: tuple[NewSlot, ...] = ()
     copy_identity: bool = True
 
 

@@ -98,7 +98,7 @@ def restore_rules(wish: FirstWish, hands: FirstHands) -> tuple[ConfigChange, ...
             hint="Bring the slot that shall be live in service: server available.",
         )
     front = _Front(wish, hands)
-    names = {one.address.casefold(): one.name for one in wish.slots}
+    names = {one.address.casefold(): one.slot for one in read_owned(hands.records).instances}
     targets = [Target(names.get(one.address.casefold(), one.address), one.address, one.http_port) for one in serving]
     for one in targets:
         front.passes(one)

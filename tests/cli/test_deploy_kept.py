@@ -81,6 +81,17 @@ def test_rules_taken_away_by_hand_are_put_back_and_the_release_goes_live(user: U
     assert user.scene.config.site("shop-blue").physical_path.endswith(r"\3")
 
 
+def test_rules_are_put_back_per_release_too(user: User) -> None:
+    """A description that was a pair's when its first run was made: the site is still named in it."""
+    user.first()
+    describe(user)
+    user.file.write_text(user.file.read_text().replace("[app]\n", '[app]\nfrom_site = "Front"\n'))
+    assert user.types("status").code == 0
+    user.scene.machine.config.apply([RemoveRule("arr-bluegreen shop http 80")])
+    assert "putting back" in release(user, "2")
+    assert user.scene.host.arr.in_service("shop") == ("127.0.0.4",)
+
+
 def test_the_names_that_init_writes_are_taken_by_run(user: User) -> None:
     """Whatever the farm is called: pools may not bear what a farm may."""
     assert user.types("init", "--from-site", "Front", "--farm", "R & D " + "x" * 60).code == 0
