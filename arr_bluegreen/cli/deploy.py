@@ -37,6 +37,8 @@ def add(parser: Parser) -> None:
         one.add_argument("--run", metavar="RUN", dest="run_name", help="which run (default: the last)")
         if name == "switch-back":
             _deciding(one)
+        if name == "abort":
+            _accepting(one)
         _watched(one)
     _draining(verbs)
     _described(verbs, "status", "where things stand, and what makes sense now", deploy_show.status)
@@ -58,6 +60,10 @@ def _planned(verbs: Any, name: str, text: str, run: Run, *, changes: bool = Fals
 
 def _deciding(one: Parser) -> None:
     one.add_argument("--live", metavar="SLOT", help="which slot is live, when the machines leave it open")
+    _accepting(one)
+
+
+def _accepting(one: Parser) -> None:
     one.add_argument("--accept-gap", action="store_true", help="allow writes that restart slots, this once")
 
 
@@ -82,6 +88,7 @@ def _retiring(verbs: Any) -> None:
     one.add_argument("--instance", metavar="NAME", help="only this one, at once")
     one.add_argument("--keep", type=int, metavar="N", help="how many older ones stay, the previous among them")
     one.add_argument("--live", metavar="SLOT", help="which instance is live, when the machines leave it open")
+    _accepting(one)
     one.add_argument("--cut", action="store_true", help="stop also what still has requests when the drain time is over")
 
 

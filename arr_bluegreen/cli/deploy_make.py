@@ -12,13 +12,13 @@ from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.target import need_run_time
 from arr_bluegreen.control.interface import Machine
 from arr_bluegreen.deployment.begin import new_run_id
-from arr_bluegreen.deployment.ensure import ensure_new, in_service, known_pair
-from arr_bluegreen.deployment.instance import find_farm, find_pool, find_site
+from arr_bluegreen.deployment.ensure import check_new, ensure_new, in_service, known_pair
 from arr_bluegreen.deployment.lock import Lock, holder_of
+from arr_bluegreen.deployment.lookup import find_farm, find_pool, find_site
 from arr_bluegreen.deployment.ownership import Instance, read_owned
 from arr_bluegreen.deployment.package import inspect_content
-from arr_bluegreen.deployment.per_release import is_per_release, new_slot
-from arr_bluegreen.deployment.retire_due import member_machines, plan_due, retire_hands
+from arr_bluegreen.deployment.per_release import is_per_release
+from arr_bluegreen.deployment.retire_due import member_machines, plan_due, refuse_farm_writes, retire_hands
 from arr_bluegreen.deployment.retire_run import perform_retire
 from arr_bluegreen.errors import ExitCode
 
@@ -98,7 +98,9 @@ def tell_making(out: Output, there: World, found: list[tuple[Machine, Instance]]
         values.append({"machine": machine.name, "slot": one.slot, "release": one.release, "made": pieces})
         lines.append(f"{there.deployment.app.name}: {text}; nothing that serves was touched")
     again = f"deploy run --version {found[0][1].release}" if found[0][1].release else "deploy run"
-    commands = [again, "deploy abort"]
+    locked = any(holder_of(one, there.deployment.app.farm) for one in there.controls.arr)
+    # whoever made it may live: then both are refused until it ends, its lease runs out, or its lock is broken
+    commands = [*(["deploy unlock"] if locked else []), again, "deploy abort"]
     value = {"app": there.deployment.app.name, "making": values, "commands": commands}
     out.result(value, [*lines, *(f"  {one}" for one in there.typed(commands))])
     return ExitCode.DONE
@@ -115,6 +117,7 @@ def abort_making(arguments: argparse.Namespace, out: Output, there: World) -> Ex
             for machine, one in found:
                 live = getattr(arguments, "live", None) or ""
                 plan = plan_due(there.deployment, there.controls, machine, live=live, named=one.slot)
+                refuse_farm_writes([plan], there.deployment, there.controls, arguments.accept_gap)
                 perform_retire(plan, retire_hands(there.deployment, there.controls, machine, out.say, renew))
     verb = "would be" if arguments.dry_run else "is"
     out.result(
@@ -133,18 +136,18 @@ def with_known_slots(arguments: argparse.Namespace, there: World, *, looks: bool
 def preview(arguments: argparse.Namespace, there: World) -> list[str] | None:
     """What a run would make first, in words; None when the slots are there and a plan can be made of them.
 
-    Raises what ``judge_content`` raises.
+    Raises all that the making would raise, with nothing done.
     """
     judge_content(arguments, there)
-    if not is_per_release(there.deployment):
+    lines = check_new(
+        there.deployment,
+        there.controls,
+        release=arguments.version,
+        live=arguments.live or "",
+        accept_gap=arguments.accept_gap,
+    )
+    if not lines and not is_per_release(there.deployment):
         return None
-    slot = new_slot(there.deployment, arguments.version or there.deployment.content.version)
-    known = {one.name.casefold() for one in there.controls.arr[0].config.read().sites}
-    lines = []
-    for one in slot.members:
-        verb = "is there and would be adopted" if one.site.casefold() in known else "would be made"
-        where = f"{one.address}:{one.http_port or 'auto'}"
-        lines.append(f"slot '{slot.name}': site '{one.site}' {verb}, pool '{one.pool}', farm server {where} (offline)")
     return [*lines, "then the run's own plan, made of what is there by then"]
 
 

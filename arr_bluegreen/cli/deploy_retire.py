@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from arr_bluegreen.cli.deploy_kept import left_claims
@@ -10,30 +11,37 @@ from arr_bluegreen.cli.deploy_make import under_lock
 from arr_bluegreen.cli.deploy_world import World, world
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.control.interface import Machine
-from arr_bluegreen.deployment.retire import Item, RetirePlan
-from arr_bluegreen.deployment.retire_due import member_machines, plan_due, retire_hands
+from arr_bluegreen.deployment.retire import Item, Remove, RemoveFolder, RetirePlan
+from arr_bluegreen.deployment.retire_due import member_machines, plan_due, refuse_farm_writes, retire_hands
 from arr_bluegreen.deployment.retire_run import perform_retire
-from arr_bluegreen.errors import ExitCode, NoSuchObject
+from arr_bluegreen.deployment.unfinished import busy_slots
+from arr_bluegreen.errors import ExitCode, NoSuchObject, UsageError
 from arr_bluegreen.webfarm.telling import tell
 
 
 def retire(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    """Every machine's instances judged; with --dry-run only told."""
+    """Every machine's instances judged; with --dry-run only told. The slots of an unfinished run stay."""
+    if arguments.keep is not None and arguments.keep < 0:
+        raise UsageError(f"--keep {arguments.keep}: a number of releases, 0 or more")
     with world(arguments, out) as there:
+        busy = busy_slots(there.controls, there.deployment, there.journals)  # before our own lock hides another's
         if arguments.dry_run:
-            plans = _plans(arguments, there)
+            plans = _plans(arguments, there, busy)
         else:
             with under_lock(there) as renew:
-                plans = _plans(arguments, there)
+                plans = _plans(arguments, there, busy)
+                told = [plan for _, plan in plans]
+                refuse_farm_writes(told, there.deployment, there.controls, arguments.accept_gap)
                 for machine, plan in plans:
                     hands = retire_hands(there.deployment, there.controls, machine, out.say, renew, cut=arguments.cut)
                     perform_retire(plan, hands)
         several = len(plans) > 1
         value = [{"machine": machine.name, **_value(item)} for machine, plan in plans for item in plan.items]
         lines = [
-            f"{machine.name + ': ' if several else ''}{_line(item, dry_run=arguments.dry_run)}"
+            f"{machine.name + ': ' if several else ''}{line}"
             for machine, plan in plans
             for item in plan.items
+            for line in _lines(item, dry_run=arguments.dry_run)
         ]
         left = left_claims(there)
         value += [
@@ -48,7 +56,9 @@ def retire(arguments: argparse.Namespace, out: Output) -> ExitCode:
 # -- private -------------------------------------------------------------------------------------------
 
 
-def _plans(arguments: argparse.Namespace, there: World) -> list[tuple[Machine, RetirePlan]]:
+def _plans(
+    arguments: argparse.Namespace, there: World, busy: Sequence[tuple[str, str]]
+) -> list[tuple[Machine, RetirePlan]]:
     """Each machine's plan; a named instance is looked for on all of them and must be on one."""
     deployment, controls = there.deployment, there.controls
     live, named = arguments.live or "", arguments.instance or ""
@@ -56,7 +66,8 @@ def _plans(arguments: argparse.Namespace, there: World) -> list[tuple[Machine, R
     missing: list[NoSuchObject] = []
     for one in member_machines(deployment, controls):
         try:
-            found.append((one, plan_due(deployment, controls, one, keep=arguments.keep, live=live, named=named)))
+            plan = plan_due(deployment, controls, one, keep=arguments.keep, live=live, named=named, busy=busy)
+            found.append((one, plan))
         except NoSuchObject as error:
             missing.append(error)
     if missing and (not named or not found):
@@ -65,10 +76,23 @@ def _plans(arguments: argparse.Namespace, there: World) -> list[tuple[Machine, R
 
 
 def _value(item: Item) -> dict[str, Any]:
-    changes = [tell(one) for one in getattr(item.act, "changes", ())]
-    return {"name": item.name, "act": item.verb, "reason": item.reason, "changes": changes}
+    act = item.act
+    value: dict[str, Any] = {"name": item.name, "act": item.verb, "reason": item.reason}
+    value["changes"] = [tell(one) for one in getattr(act, "changes", ())]
+    value["folders"] = [act.folder.path] if isinstance(act, RemoveFolder) else list(getattr(act, "folders", ()))
+    value["left"] = list(getattr(act, "left", ()))
+    if isinstance(act, Remove):
+        value |= {"alias": act.instance.alias, "port": act.instance.http_port}
+    return value
 
 
-def _line(item: Item, *, dry_run: bool) -> str:
+def _lines(item: Item, *, dry_run: bool) -> list[str]:
+    """The item with its reason; where it is only told, also each piece that would go; always what stays behind."""
     verb = f"would {item.verb}" if dry_run and item.act is not None else item.verb
-    return f"{verb:14} {item.name}: {item.reason}"
+    value = _value(item)
+    pieces = [*value["changes"], *(f"folder {one}: remove" for one in value["folders"])] if dry_run else []
+    if dry_run and isinstance(item.act, Remove):
+        alias = value["alias"]
+        pieces += [*([f"hosts-file name {alias}: remove"] if alias else []), f"port {value['port']}: free"]
+    pieces += [f"left: {one}" for one in value["left"]]
+    return [f"{verb:14} {item.name}: {item.reason}", *(f"    {one}" for one in pieces)]

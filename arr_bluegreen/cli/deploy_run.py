@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from arr_bluegreen.cli.deploy_abort import end_without_slot, retire_aborted, slot_is_gone
 from arr_bluegreen.cli.deploy_alive import carried_out, is_running, under_way
-from arr_bluegreen.cli.deploy_first import abort_first, is_first, run_first_deployment
+from arr_bluegreen.cli.deploy_first import abort_first, is_first, put_back_rules, run_first_deployment
 from arr_bluegreen.cli.deploy_make import abort_making, preview, with_known_slots, with_new_slot
 from arr_bluegreen.cli.deploy_story import listeners
 from arr_bluegreen.cli.deploy_view import end_lines, plan_lines, plan_value, standing
@@ -18,8 +19,8 @@ from arr_bluegreen.cli.output import Output
 from arr_bluegreen.deployment.begin import new_run_id, plan_run, plan_switch_back, reopened
 from arr_bluegreen.deployment.events import RunEnded, Stamped
 from arr_bluegreen.deployment.find_run import find_run, is_unfinished
-from arr_bluegreen.deployment.journal import is_over
-from arr_bluegreen.deployment.memory import Memory
+from arr_bluegreen.deployment.journal import is_over, started
+from arr_bluegreen.deployment.memory import FORWARD, Memory
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.plan import Plan, forward_steps, what_is_seen
 from arr_bluegreen.deployment.run import Asked, Run
@@ -33,6 +34,7 @@ def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
         if is_first(there):
             return run_first_deployment(arguments, out, there)
         _refuse_unfinished(there)
+        put_back_rules(arguments, out, there)
         if arguments.dry_run and (lines := preview(arguments, there)) is not None:
             out.result({"dry_run": True, "make": lines}, lines)
             return ExitCode.DONE
@@ -90,7 +92,13 @@ def abort(arguments: argparse.Namespace, out: Output) -> ExitCode:
             return ExitCode.DONE
         if Memory(events).get("switched"):
             raise RefusedError(f"run {name} has switched already", hint="'deploy switch-back' returns to the old slot.")
-        return _again(arguments, out, there, name, events, Run.abort)
+        if slot_is_gone(there, events):
+            return end_without_slot(arguments, out, there, name, events)
+        code = _again(arguments, out, there, name, events, Run.abort)
+        begin = started(events)
+        if code is ExitCode.DONE and begin is not None and not arguments.dry_run:
+            retire_aborted(arguments, out, there, begin.new)
+        return code
 
 
 # -- private -------------------------------------------------------------------------------------------------
@@ -168,7 +176,8 @@ def _say_end(arguments: argparse.Namespace, out: Output, there: World, name: str
         "durable": ended.durable,
         "error": ended.error,
     }
-    lines = end_lines(name, ended)
+    begun = Memory(there.journals.of(name).read()).get("switch_begun", way=FORWARD)
+    lines = end_lines(name, ended, switched=bool(begun))
     if ended.outcome in ("failed", "interrupted", "paused"):
         commands = standing(name, there.journals.of(name).read())[1]
         value["commands"] = commands

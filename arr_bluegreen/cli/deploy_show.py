@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from arr_bluegreen.cli.deploy_alive import is_running
-from arr_bluegreen.cli.deploy_first import is_first, tell_first
+from arr_bluegreen.cli.deploy_first import is_first, missing_rules, plan_first_deployment, tell_first
 from arr_bluegreen.cli.deploy_kept import left_claims, recorded_folders
 from arr_bluegreen.cli.deploy_make import cut_off, preview, tell_making, with_known_slots
 from arr_bluegreen.cli.deploy_view import plan_lines, plan_value, run_value, standing
@@ -19,6 +19,7 @@ from arr_bluegreen.deployment import lock
 from arr_bluegreen.deployment.begin import plan_run
 from arr_bluegreen.deployment.description_read import read_description
 from arr_bluegreen.deployment.find_run import find_run
+from arr_bluegreen.deployment.lookup import find_site
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.ownership import read_owned
 from arr_bluegreen.deployment.placeholders import doubtful_settings
@@ -32,6 +33,8 @@ def check(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with world(arguments, out) as there:
         for text in doubtful_settings(there.deployment):
             out.say(f"note: {text}")
+        if is_first(there):
+            return plan_first_deployment(out, there)
         if (lines := preview(arguments, there)) is not None:
             out.result({"make": lines}, lines)
             return ExitCode.DONE
@@ -50,6 +53,8 @@ def check(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def plan(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """The plan, shown and (``--out``) kept."""
     with world(arguments, out) as there:
+        if is_first(there):
+            return plan_first_deployment(out, there)
         if (lines := preview(arguments, there)) is not None:
             out.result({"make": lines}, lines)
             return ExitCode.DONE
@@ -81,7 +86,8 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
             text, commands = standing(*found_run, is_running(there.journals.folder))
         except NoSuchObject:
             text, commands = "no run yet", ["deploy plan", "deploy run"]
-        servers = _servers(there, now)
+        servers, instances = _servers(there, now), _instances(there)
+        commands += ["deploy retire"] if any(one["cut_off"] for one in instances) else []
         value = {
             "app": there.deployment.app.name,
             "farm": there.deployment.app.farm,
@@ -89,9 +95,10 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
             "servers": servers,
             "wanted": record.slot if record else None,
             "lock": {name: one.describe() if one else None for name, one in holders.items()},
-            "instances": (instances := _instances(there)),
+            "instances": instances,
             "folders": (folders := recorded_folders(there)),
             "ports": (ports := left_claims(there)),
+            "rules": _rules(there),
             "run": text,
             "commands": commands,
         }
@@ -101,6 +108,7 @@ def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
         lines += [f"recorded: {one['slot']} ({one['text']})" for one in instances]
         lines += [f"folder: {one['text']}" for one in folders] + [str(one["text"]) for one in ports]
         lines += [f"lock on {name}: {one.describe()}" for name, one in holders.items() if one]
+        lines += [f"rules: {value['rules']}"] if value["rules"] else []
         out.result(value, [*lines, text, *(f"  {one}" for one in there.typed(commands))])
     return ExitCode.DONE
 
@@ -142,17 +150,29 @@ def _plan(arguments: argparse.Namespace, there: World) -> Any:
     )
 
 
+def _rules(there: World) -> str:
+    """What is wrong with the rules of a first deployment that is done, "" when nothing is."""
+    gone = len(missing_rules(there))
+    site = there.deployment.app.from_site
+    return f"{gone} public rule(s) are gone, so site '{site}' serves; 'deploy run' puts them back" if gone else ""
+
+
 def _instances(there: World) -> list[dict[str, Any]]:
     """What is recorded as ours besides the slots at hand: older, kept, or left over from a crash."""
     shown = {one.name.casefold() for one in there.deployment.slots.slots}
+    machines = {one.name: one for one in (*there.controls.arr, *there.controls.others.values())}
     found = []
-    arr, farm = there.controls.arr, there.deployment.app.farm
-    for machine, owned in zip(arr, each(arr, lambda one: read_owned(one.records(farm))), strict=True):
-        for one in owned.instances:
+    farm = there.deployment.app.farm
+    owned = each(tuple(machines.values()), lambda one: read_owned(one.records(farm)))
+    for machine, records in zip(machines.values(), owned, strict=True):
+        configuration = machine.config.read()
+        for one in records.instances:
             if one.slot.casefold() not in shown:
+                gone = find_site(configuration, one.site) is None
                 state = f"stopped since {one.stopped:%Y-%m-%d %H:%M}" if one.stopped else "not stopped"
+                state = "its site is gone: its retiring was cut off" if gone else state
                 text = f"site '{one.site}', pool '{one.pool}', {one.address}:{one.http_port}, {state}"
-                found.append({"machine": machine.name, "slot": one.slot, "text": text})
+                found.append({"machine": machine.name, "slot": one.slot, "text": text, "cut_off": gone})
     return found
 
 

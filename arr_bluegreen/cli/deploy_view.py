@@ -75,12 +75,14 @@ def run_value(run: str, events: tuple[Stamped, ...]) -> dict[str, Any]:
     }
 
 
-def end_lines(run: str, end: RunEnded) -> list[str]:
-    """How a run ended, for people: what serves first, then why."""
+def end_lines(run: str, end: RunEnded, *, switched: bool = True) -> list[str]:
+    """How a run ended, for people: what serves first, then why. ``switched``: its switch had begun."""
     when = f"({end.seconds:.1f} s, run {run})"
     match end.outcome:
         case "done":
             first = f"done: {end.live} is live {when}"
+        case "old-slot-serves" if not switched:
+            first = f"not switched: {end.live} is live as before {when}"
         case "old-slot-serves":
             first = f"went back: {end.live} is live {when}"
         case "aborted":

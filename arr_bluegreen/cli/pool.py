@@ -14,6 +14,7 @@ from arr_bluegreen.cli.site_or_pool import Kind, add_acts, named, tell_list, tel
 from arr_bluegreen.cli.target import has_run_time
 from arr_bluegreen.control.interface import Configuration, Machine
 from arr_bluegreen.deployment.instance import slot_pool
+from arr_bluegreen.deployment.lookup import is_default_pool
 from arr_bluegreen.deployment.names import check_pool_name
 from arr_bluegreen.errors import ExitCode, RefusedError, UsageError
 from arr_bluegreen.webfarm.change import AddPool, ConfigChange, CopyIdentity, RemovePool, SetPool, settings
@@ -125,6 +126,11 @@ def _remove(arguments: argparse.Namespace, out: Output) -> ExitCode:
             listed = ", ".join(f"'{one.name}'" for one in users)
             raise RefusedError(
                 f"pool '{pool.name}' serves {listed}", hint="Remove those first, or give them another pool."
+            )
+        if is_default_pool(configuration, pool.name):
+            raise RefusedError(
+                f"applications that name no pool run in '{pool.name}'",
+                hint="Name another in applicationDefaults first.",
             )
         return [RemovePool(pool.name)]
 

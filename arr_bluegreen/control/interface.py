@@ -61,7 +61,6 @@ class FarmControl(Protocol):
 
 # -- configuration ---------------------------------------------------------------------------------------
 
-
 class Configuration(Protocol):
     """The configuration as words. ``ApplicationHost`` is one. ``digest`` is the sha256 of its bytes, hex."""
 
@@ -79,6 +78,8 @@ class Configuration(Protocol):
     def sites(self) -> tuple[Site, ...]: ...
     @property
     def pools(self) -> tuple[ApplicationPool, ...]: ...
+    @property
+    def default_site(self) -> Site: ...
     def farm(self, name: str) -> WebFarm:
         """The farm of this name (without case); raises ``NoSuchObject`` naming the ones there."""
 

@@ -143,7 +143,10 @@ def _recorded(wish: ContentWish, files: FileControl, records: RecordStore, now: 
         return had
     known = {one.path.casefold() for one in read_owned(records).folders}
     path = free_release_folder(wish.base, wish.release, lambda one: one.casefold() in known or files.folder_exists(one))
-    folder = Folder(path, wish.slot, wish.release, now, source=wish.source, run=wish.run)
+    within = join(wish.base, "").casefold()
+    below = [one for one in read_owned(records).folders if one.path.casefold().startswith(within)]
+    base_made = any(one.base_made for one in below) or not (below or files.folder_exists(wish.base))
+    folder = Folder(path, wish.slot, wish.release, now, source=wish.source, run=wish.run, base_made=base_made)
     change_owned(records, lambda owned: owned.with_folder(folder))
     return folder
 

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from arr_bluegreen.control.interface import Machine
+from arr_bluegreen.deployment.clone import folders_of
 from arr_bluegreen.deployment.commits import Commits
 from arr_bluegreen.deployment.content import ContentTools, ContentWish, join, put_content
 from arr_bluegreen.deployment.description import Content, Deployment, Member, Slot
+from arr_bluegreen.deployment.ensure_member import Making, Place, in_place
 from arr_bluegreen.deployment.hands import Hands
 from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.deployment.package import source_of
+from arr_bluegreen.deployment.ports import PortRange
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.tokens import replace_tokens
 from arr_bluegreen.deployment.writes import WriteSafety, refuse_writes
 from arr_bluegreen.errors import BadZip, RefusedError
-from arr_bluegreen.webfarm.change import ConfigChange, SetVirtualDirectory, settings
+from arr_bluegreen.webfarm.change import AddSite, ConfigChange, SetVirtualDirectory, settings
 from arr_bluegreen.webfarm.setting import FileSettings
 
 POINTS = "[content] puts the release in a folder to which the site must be pointed, which is a write"
@@ -64,12 +67,29 @@ class DeployContent:
                     hint="Give it a 'path' that the live slot does not use.",
                 )
         changes: dict[str, list[ConfigChange]] = {}
-        for member in self.slot.members:
-            path = self._put(hands, member)
-            if _site_folder(hands.controls, member) not in (None, path.casefold()):
-                changes.setdefault(hands.controls.machine(member.machine).name, []).append(_pointing(member, path))
+        for at, member in enumerate(self.slot.members):
+            found = self._serving(hands, member, at, self._put(hands, member))
+            machine = hands.controls.machine(member.machine).name
+            if any(isinstance(one, AddSite) for one in found):
+                self._commit(hands, {machine: found})  # a next new site on this machine must see its id and port
+            elif found:
+                changes.setdefault(machine, []).extend(found)
         self._commit(hands, changes)
         hands.note("content", True)
+
+    def _serving(self, hands: Hands, member: Member, at: int, path: str) -> list[ConfigChange]:
+        """What makes the member's site serve from the folder with all its applications; it is made where it is none."""
+        if not member.site:
+            return []
+        deployment, others = hands.deployment, hands.roles.old.members
+        making = Making(deployment, hands.controls, hands.roles.version, hands.roles.old.addresses, PortRange())
+        like = others[at].site if at < len(others) else ""
+        changes = in_place(making, Place(self.slot, member, like), path)
+        files = hands.controls.machine(member.machine).files
+        for folder in sorted(folders_of(changes)):
+            if not files.folder_exists(folder):
+                hands.warn(f"an application of site '{member.site}' has no folder in this release: {folder}")
+        return list(changes)
 
     def _commit(self, hands: Hands, changes: dict[str, list[ConfigChange]]) -> None:
         """One commit per machine, judged like every commit, also on machines without ARR."""

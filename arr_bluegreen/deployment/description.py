@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -67,10 +67,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """``[slots]``: a fixed pair, or one slot per release."""
+    """``[slots]``: a fixed pair, or one slot per release. ``identity``: of a pool that is made, its own account or a
+    copy of the other slot's."""
 
     naming: Literal["pair", "per-release"] = "pair"
     slots: tuple[Slot, ...] = ()
+    identity: Literal["own", "copy"] = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,10 @@ class Content:
     source: str = ""
     version: str = ""
     settings: tuple[FileSettings, ...] = ()
+
+    def of(self, release: str) -> Content:
+        """The same with the release in the source's place for it, where one is named."""
+        return replace(self, source=self.source.replace("{version}", release)) if release else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ def _arr(table: Table) -> Arr:
 
 def _slots(table: Table) -> Slots:
     naming = table.choice("naming", ("pair", "per-release"), "pair")
-    found = Slots(naming, tuple(_slot(row) for row in table.tables("slot")))
+    identity = table.choice("identity", ("own", "copy"), "own")
+    found = Slots(naming, tuple(_slot(row) for row in table.tables("slot")), identity)
     table.finish()
     return found
 

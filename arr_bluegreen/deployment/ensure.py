@@ -5,43 +5,20 @@ Each piece is recorded before it is made, so that after a crash the next run fin
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 
-from arr_bluegreen.control.interface import Configuration, Machine
 from arr_bluegreen.deployment import wanted
-from arr_bluegreen.deployment.aliases import (
-    add_alias,
-    free_loopback,
-    host_alias,
-    refuse_elsewhere,
-    refuse_foreign,
-)
-from arr_bluegreen.deployment.commits import Commits
+from arr_bluegreen.deployment.claims import refuse_front
 from arr_bluegreen.deployment.description import Deployment, Member, Slot
-from arr_bluegreen.deployment.instance import (
-    InstanceWish,
-    find_farm,
-    find_pool,
-    find_site,
-    plan_instance,
-    server_changes,
-)
+from arr_bluegreen.deployment.ensure_member import Making, Place, make_member, plan_member
+from arr_bluegreen.deployment.lookup import find_farm, find_pool, find_site
 from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.deployment.ownership import Instance, Owned, change_owned, read_owned
-from arr_bluegreen.deployment.per_release import (
-    ALIAS,
-    AUTO,
-    as_pair,
-    as_slot,
-    is_per_release,
-    live_instance,
-    new_slot,
-)
-from arr_bluegreen.deployment.ports import PortRange, PortWish, give_port
-from arr_bluegreen.deployment.writes import judge_writes
-from arr_bluegreen.errors import AmbiguousError, RefusedError
+from arr_bluegreen.deployment.per_release import as_pair, as_slot, is_per_release, live_instance, new_slot
+from arr_bluegreen.deployment.ports import PortRange
+from arr_bluegreen.deployment.writes import judge_writes, refuse_writes
+from arr_bluegreen.errors import AmbiguousError
 from arr_bluegreen.webfarm import receives_new
 
 
@@ -68,21 +45,34 @@ def ensure_new(
     ``AmbiguousError``, and ``RefusedError`` where farm writes per release would restart ASP.NET Core slots.
     """
     release = release or deployment.content.version
-    serving = in_service(deployment, controls)
+    making = _making(deployment, controls, release, ports or PortRange())
     if not is_per_release(deployment):
-        return _ensure_pair(deployment, controls, release, serving, ports or PortRange())
-    owned = read_owned(controls.arr[0].records(deployment.app.farm))
-    old = as_slot(live_instance(owned, serving, live))
-    template = new_slot(deployment, release)
-    if not accept_gap:
-        _refuse_restarts(as_pair(deployment, template, old), controls)
-    new, notes = ensure_slot(deployment, controls, template, release, serving, old, ports or PortRange())
-    return Ensured(as_pair(deployment, new, old), notes)
+        return _ensure_pair(making, accept_gap)
+    template, old = _per_release(making, live, accept_gap)
+    members, notes = [], list[str]()
+    for place in _places(template, old):
+        made, said = make_member(making, place)
+        members.append(made)
+        notes += said
+    return Ensured(as_pair(deployment, replace(template, members=tuple(members)), old), tuple(notes))
 
 
-def known_pair(
-    deployment: Deployment, controls: Controls, live: str = "", *, newest_other: bool = False
-) -> Deployment:
+def check_new(
+    deployment: Deployment, controls: Controls, *, release: str = "", live: str = "", accept_gap: bool = False
+) -> tuple[str, ...]:
+    """What ``ensure_new`` would make, in words, and nothing done. Raises all that it would raise."""
+    release = release or deployment.content.version
+    making = _making(deployment, controls, release, PortRange())
+    if is_per_release(deployment):
+        places = _places(*_per_release(making, live, accept_gap))
+    else:
+        unmade = _unmade(making)
+        _refuse_server_writes(making, unmade, accept_gap)
+        places = tuple(place for slot in unmade for place in _places(slot, _other(deployment, slot)))
+    return tuple(line for place in places for line in _would(making, place))
+
+
+def known_pair(deployment: Deployment, controls: Controls, live: str = "", *, newest_other: bool = False) -> Deployment:
     """Per release: the live instance and the previous one (which the wanted record took out) as an ordinary pair.
 
     ``newest_other``, for verbs that only look: where there is no previous one, the newest other instance.
@@ -124,158 +114,123 @@ def in_service(deployment: Deployment, controls: Controls) -> frozenset[str]:
     return frozenset(found)
 
 
-def ensure_slot(
-    deployment: Deployment,
-    controls: Controls,
-    slot: Slot,
-    release: str,
-    live: Collection[str],
-    like: Slot | None,
-    ports: PortRange,
-) -> tuple[Slot, tuple[str, ...]]:
-    """Every member of the slot made or found on its machine and in the farm of every ARR machine."""
-    members: list[Member] = []
-    notes: list[str] = []
-    for at, member in enumerate(slot.members):
-        model = like.members[at].site if like is not None and at < len(like.members) else ""
-        made, said = _ensure_member(deployment, controls, (slot, member), release, live, model, ports)
-        members.append(made)
-        notes += said
-    return replace(slot, members=tuple(members)), tuple(notes)
-
-
 # -- private -------------------------------------------------------------------------------------------
 
 
-def _ensure_pair(
-    deployment: Deployment, controls: Controls, release: str, live: frozenset[str], ports: PortRange
-) -> Ensured:
-    serving = {one.casefold() for one in live}
+def _making(deployment: Deployment, controls: Controls, release: str, ports: PortRange) -> Making:
+    """Raises ``NoSuchObject`` where an ARR machine has no such farm: slots beside it would be nobody's."""
+    if not all(one.farm for one in deployment.slots.slots):
+        for machine in controls.arr:
+            machine.config.read().farm(deployment.app.farm)
+    return Making(deployment, controls, release, in_service(deployment, controls), ports)
+
+
+def _per_release(making: Making, live: str, accept_gap: bool) -> tuple[Slot, Slot]:
+    """The slot to make and the live one, when the release may be made at all: its farm server is a write."""
+    owned = read_owned(making.controls.arr[0].records(making.farm))
+    old = as_slot(live_instance(owned, making.live, live))
+    template = new_slot(making.deployment, making.release)
+    pair = as_pair(making.deployment, template, old)
+    what = "one slot per release writes to webFarms in every release"
+    refuse_writes(making.deployment, judge_writes(making.controls, pair), accept_gap, what)
+    return template, old
+
+
+def _places(slot: Slot, like: Slot) -> tuple[Place, ...]:
+    """Each member with the site of the other slot's member that it shall be like."""
+    sites = [one.site for one in like.members]
+    return tuple(Place(slot, one, sites[at] if at < len(sites) else "") for at, one in enumerate(slot.members))
+
+
+def _other(deployment: Deployment, slot: Slot) -> Slot:
+    return next(one for one in deployment.slots.slots if one.name != slot.name)
+
+
+def _would(making: Making, place: Place) -> tuple[str, ...]:
+    member, machine = place.member, making.controls.machine(place.member.machine)
+    plan = plan_member(making, place, claim=False)
+    made = plan.instance
+    verb = "would be made" if find_site(machine.config.read(), made.site) is None else "is there and would be adopted"
+    where = f"{made.address}:{made.http_port}{'' if member.http_port else ' (or the next free port)'}"
+    slot = f"slot '{place.slot.name}': site '{made.site}' {verb}"
+    return (f"{slot}, pool '{made.pool}', farm server {where} (offline)", *plan.notes)
+
+
+def _ensure_pair(making: Making, accept_gap: bool) -> Ensured:
+    deployment = making.deployment
+    unmade = _unmade(making)
+    _refuse_server_writes(making, unmade, accept_gap)
     slots: list[Slot] = []
     notes: list[str] = []
     for slot in deployment.slots.slots:
-        if slot.farm or any(one.address.casefold() in serving for one in slot.members):
+        if slot not in unmade:
+            if not _serves(making, slot):
+                _settle(making, slot)
             slots.append(slot)
             continue
-        if _complete(slot, deployment, controls):
-            _settle(slot, deployment, controls)
-            slots.append(slot)
-            continue
-        other = next(one for one in deployment.slots.slots if one.name != slot.name)
-        made, said = ensure_slot(deployment, controls, slot, release, live, other, ports)
-        slots.append(made)
-        notes += said
+        members: list[Member] = []
+        for place in _places(slot, _other(deployment, slot)):
+            made, said = make_member(making, place)
+            members.append(made)
+            notes += said
+        slots.append(replace(slot, members=tuple(members)))
     found = tuple(slots)
     if found == deployment.slots.slots:
         return Ensured(deployment, tuple(notes))
     return Ensured(as_pair(deployment, found[1], found[0]), tuple(notes))
 
 
-def _settle(slot: Slot, deployment: Deployment, controls: Controls) -> None:
+def _unmade(making: Making) -> tuple[Slot, ...]:
+    """The slots of a pair of which a piece is missing and that do not serve."""
+    slots = making.deployment.slots.slots
+    return tuple(one for one in slots if not _serves(making, one) and not _complete(making, one))
+
+
+def _serves(making: Making, slot: Slot) -> bool:
+    """Whether it is live, or a farm of its own, whose making is not ours."""
+    serving = {one.casefold() for one in making.live}
+    return bool(slot.farm) or any(one.address.casefold() in serving for one in slot.members)
+
+
+def _refuse_server_writes(making: Making, unmade: tuple[Slot, ...], accept_gap: bool) -> None:
+    """Raises ``RefusedError`` where a missing farm server may not be added: it would restart what serves."""
+    missing = [name for slot in unmade for name in _missing_servers(making, slot)]
+    if missing:
+        what = f"farm server {', '.join(missing)} is missing, and adding it is a write"
+        refuse_writes(making.deployment, judge_writes(making.controls, making.deployment), accept_gap, what)
+
+
+def _missing_servers(making: Making, slot: Slot) -> list[str]:
+    farms = [find_farm(one.config.read(), making.farm) for one in making.controls.arr]
+    return [
+        one.address
+        for one in slot.members
+        if any(farm is not None and farm.server(one.address) is None for farm in farms)
+    ]
+
+
+def _settle(making: Making, slot: Slot) -> None:
     """A making that was cut off after its last act is whole: say so in the record."""
     for member in slot.members:
-        records = controls.machine(member.machine).records(deployment.app.farm)
+        records = making.controls.machine(member.machine).records(making.farm)
         had = read_owned(records).of(slot.name, member.site)
         if had is not None and had.making:
             whole = replace(had, making=False)
             change_owned(records, partial(Owned.with_instance, instance=whole))
 
 
-def _complete(slot: Slot, deployment: Deployment, controls: Controls) -> bool:
+def _complete(making: Making, slot: Slot) -> bool:
     """Whether nothing of the slot is missing: then its making is not ours to touch."""
-    for machine in controls.arr:
-        farm = find_farm(machine.config.read(), deployment.app.farm)
+    app = making.deployment.app
+    for machine in making.controls.arr:
+        farm = find_farm(machine.config.read(), making.farm)
         if farm is None or any(farm.server(one.address) is None for one in slot.members):
             return False
     for one in slot.members:
-        configuration = controls.machine(one.machine).config.read()
+        configuration = making.controls.machine(one.machine).config.read()
+        refuse_front(one.site, making.farm, (*app.front, app.from_site), configuration)
         if one.site and find_site(configuration, one.site) is None:
             return False
         if one.pool and find_pool(configuration, one.pool) is None:
             return False
     return True
-
-
-def _ensure_member(
-    deployment: Deployment,
-    controls: Controls,
-    which: tuple[Slot, Member],
-    release: str,
-    live: Collection[str],
-    like: str,
-    ports: PortRange,
-) -> tuple[Member, tuple[str, ...]]:
-    slot, member = which
-    farm = deployment.app.farm
-    machine = controls.machine(member.machine)
-    records = machine.records(farm)
-    owned, configuration = read_owned(records), machine.config.read()
-    address = _address(deployment, slot, member, owned, configuration)
-    if member.address in (AUTO, ALIAS):
-        refuse_elsewhere(member.address, machine.name, [one.name for one in controls.arr])
-    for arr in controls.arr if member.address == ALIAS else ():
-        refuse_foreign(arr.files, farm, address)
-    port, replaced = _port(machine, PortWish(f"{farm}/{slot.name}", ports, member.site), member, configuration)
-    wish = InstanceWish(
-        farm=farm,
-        slot=slot.name,
-        site=member.site,
-        pool=member.pool,
-        address=address,
-        http_port=port,
-        path="" if deployment.content.source and find_site(configuration, member.site) else member.path,
-        release=release,
-        like=like if find_site(configuration, like) else "",
-        copy_identity=True,
-        alias=address if member.address == ALIAS else "",
-    )
-    plan = plan_instance(wish, configuration, owned, live, machine.facts().now)
-    change_owned(records, lambda before: before.with_instance(replace(plan.instance, making=True)))
-    for arr in controls.arr:
-        if member.address == ALIAS:
-            add_alias(arr.files, farm, address)
-    heard: list[str] = [replaced] if replaced else []
-    commits = Commits(controls, farm, deployment.app.front, heard.append)
-    commits.apply(machine, plan.changes)
-    for arr in controls.arr:
-        if arr is not machine:
-            commits.apply(arr, server_changes(farm, address, port, arr.config.read()))
-    change_owned(records, lambda before: before.with_instance(plan.instance))
-    made = replace(member, address=address, http_port=port, pool=plan.instance.pool)
-    said = f"'{slot.name}' on {machine.name}: site '{made.site}', pool '{made.pool}', {address}:{port}"
-    if member.address == ALIAS:  # IIS binds addresses, and a name is none
-        heard.append(f"its site listens on every address of {machine.name}: let a firewall keep port {port} to itself")
-    return made, (said, *plan.notes, *heard)
-
-
-def _address(deployment: Deployment, slot: Slot, member: Member, owned: Owned, configuration: Configuration) -> str:
-    if member.address == ALIAS:
-        return host_alias(deployment.app.farm, slot.name)
-    if member.address != AUTO:
-        return member.address
-    had = owned.of(slot.name, member.site)
-    if had is not None:
-        return had.address
-    farm = find_farm(configuration, deployment.app.farm)
-    taken = [one.address for one in farm.servers] if farm is not None else []
-    return free_loopback([*taken, *(one.address for one in owned.instances)])
-
-
-def _port(machine: Machine, wish: PortWish, member: Member, configuration: Configuration) -> tuple[int, str]:
-    if member.http_port:
-        return member.http_port, ""
-    there = find_site(configuration, wish.site)
-    if there is not None:  # made elsewhere, or by us before: its own port it is
-        own = next((one.port for one in there.bindings if one.protocol == "http" and one.port is not None), None)
-        if own is not None:
-            return own, ""
-    return give_port(machine, wish, configuration)
-
-
-def _refuse_restarts(deployment: Deployment, controls: Controls) -> None:
-    safety = judge_writes(controls, deployment)
-    if not safety.safe and deployment.writes != "always":
-        raise RefusedError(
-            f"one slot per release writes to webFarms in every release, and that restarts {', '.join(safety.restarts)}",
-            hint="Use a fixed pair, or accept the gap once with --accept-gap.",
-        )

@@ -7,32 +7,28 @@ port of its own; green too, and idle. All of it lies idle until the rules, which
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from arr_bluegreen.control.interface import Configuration, MachineFacts
-from arr_bluegreen.deployment.front_rule import front_rules, public_hosts, rule_names, rule_position
-from arr_bluegreen.deployment.instance import (
-    NOT_REPEATED,
-    find_pool,
-    find_site,
-    free_site_id,
-    slot_bindings,
-    slot_pool,
+from arr_bluegreen.deployment.clone import NOT_REPEATED, pools_of_clone
+from arr_bluegreen.deployment.front_rule import (
+    blind_redirects,
+    front_rules,
+    public_hosts,
+    rule_names,
+    rule_position,
 )
+from arr_bluegreen.deployment.instance import InstancePlan, InstanceWish, plan_instance
+from arr_bluegreen.deployment.lookup import find_farm, find_pool, find_site, is_default_pool, others_in_pool
 from arr_bluegreen.deployment.names import check_pool_name, check_site_name
 from arr_bluegreen.deployment.ownership import Instance, Origin, Owned
 from arr_bluegreen.errors import NoSuchObject, RefusedError
-from arr_bluegreen.webfarm import Application, Cache, FarmProtocol, Position, Rule, Server, Site, WebFarm, Where
+from arr_bluegreen.webfarm import Cache, FarmProtocol, Position, Rule, Server, Site, WebFarm, Where
 from arr_bluegreen.webfarm.change import (
     AddFarm,
-    AddPool,
     AddRule,
-    AddServer,
-    AddSite,
     ConfigChange,
-    CopyIdentity,
-    CopyLocation,
     RemoveFarm,
     RemoveLocation,
     RemovePool,
@@ -57,11 +53,12 @@ class NewSlot:
 
 @dataclass(frozen=True, slots=True)
 class FirstWish:
-    """What shall come of the site: the farm, the slot that takes over (``slots[0]``) and the idle one."""
+    """What shall come of the site: the farm, the slot that takes over (``slots[0]``) and the idle one; without slots
+    only its rules are meant."""
 
     site: str
     farm: str
-    slots: tuple[NewSlot, NewSlot]
+    slots: tuple[NewSlot, ...] = ()
     copy_identity: bool = True
 
 
@@ -94,12 +91,13 @@ def plan_first(
     if site is None:
         raise NoSuchObject("site", wish.site, tuple(one.name for one in configuration.sites))
     _refuse(wish, site, configuration, owned, facts)
-    instances = _instances(wish, site, configuration, owned, now)
+    clones = _clones(wish, site, configuration, owned, now)
+    instances = tuple(one.instance for one in clones)
     rules = front_rules(wish.farm, site, configuration)
     return FirstDeployment(
-        make=_make(wish, site, configuration, instances),
+        make=(*(change for one in clones for change in one.changes), *_farm_changes(wish, configuration)),
         enable=_enable(wish, configuration),
-        switch=_switch(wish, site, rules, configuration),
+        switch=rules_to_add(wish, configuration),
         back=tuple(RemoveRule(one.name) for one in rules),
         unmake=unmake(wish.farm, instances, configuration),
         instances=instances,
@@ -113,14 +111,29 @@ def unmake(farm: str, instances: Sequence[Instance], configuration: Configuratio
     for rules in configuration.rule_lists:
         if rules.is_global and not rules.location:
             changes += [RemoveRule(name) for name in rule_names(farm, rules.rules)]
-    if any(one.name.casefold() == farm.casefold() for one in configuration.farms):
+    if find_farm(configuration, farm) is not None:
         changes.append(RemoveFarm(farm))
     for one in instances:
         if one.site_origin is Origin.MADE and find_site(configuration, one.site) is not None:
             changes += [RemoveSite(one.site), RemoveLocation(one.site)]
-        for pool in configuration.pools:
-            if one.pool_origin is Origin.MADE and _is_pool_of(pool.name, one.pool):
-                changes.append(RemovePool(pool.name))
+        changes += [RemovePool(pool) for pool in _made_pools(one, configuration)]
+    return tuple(changes)
+
+
+def rules_to_add(wish: FirstWish, configuration: Configuration) -> tuple[ConfigChange, ...]:
+    """The public rules that are missing, each at its place; they are the switch. Raises what ``front_rules`` raises."""
+    site = find_site(configuration, wish.site)
+    if site is None:
+        raise NoSuchObject("site", wish.site, tuple(one.name for one in configuration.sites))
+    rules = front_rules(wish.farm, site, configuration)
+    there = next((one.rules for one in configuration.rule_lists if one.is_global and not one.location), ())
+    names = {one.name.casefold() for one in there}
+    position = rule_position([one for one in there if one.name not in {r.name for r in rules}], public_hosts(site))
+    changes: list[ConfigChange] = []
+    for one in rules:
+        if one.name.casefold() not in names:
+            changes.append(AddRule(one, position))
+        position = Position(Where.AFTER, one.name)
     return tuple(changes)
 
 
@@ -143,96 +156,78 @@ def _refuse(
     public = {one.port for one in site.bindings}
     for slot in wish.slots:
         check_site_name(slot.site)
-        check_pool_name(slot.pool)
         if slot.http_port in public:
             raise RefusedError(f"port {slot.http_port} is public: a slot there would be sent round in a loop")
-        if find_site(configuration, slot.site) is not None and owned.owner_of_site(slot.site) is None:
-            raise RefusedError(f"there is a site '{slot.site}' already", hint="Name the slots otherwise.")
-        if find_pool(configuration, slot.pool) is not None and owned.of(slot.name) is None:
-            raise RefusedError(f"there is a pool '{slot.pool}' already", hint="Name the slots otherwise.")
+        _refuse_taken(slot, site, configuration, owned)
 
 
-def _instances(
+def _refuse_taken(slot: NewSlot, site: Site, configuration: Configuration, owned: Owned) -> None:
+    """Raises ``RefusedError`` where a site or one of the clone's pools is there and not recorded as made by us."""
+    if find_site(configuration, slot.site) is not None and owned.owner_of_site(slot.site) is None:
+        raise RefusedError(f"there is a site '{slot.site}' already", hint="Name the slots otherwise.")
+    had = owned.of(slot.name, slot.site)
+    ours = {one.casefold() for one in (had.pool, *had.more_pools)} if had is not None else set()
+    for pool in pools_of_clone(site, slot.pool).values():
+        check_pool_name(pool)
+        if find_pool(configuration, pool) is not None and pool.casefold() not in ours:
+            raise RefusedError(f"there is a pool '{pool}' already", hint="Name the slots otherwise.")
+
+
+def _clones(
     wish: FirstWish, site: Site, configuration: Configuration, owned: Owned, now: datetime
-) -> tuple[Instance, ...]:
-    made: list[Instance] = []
+) -> tuple[InstancePlan, ...]:
+    """Each slot as an instance like the site. Both are made from one look, so each knows the records of the one before.
+
+    An address in service is none of theirs: at a first deployment nothing leads to the farm yet.
+    """
+    plans: list[InstancePlan] = []
     for slot in wish.slots:
-        had = owned.of(slot.name, slot.site)
-        number = had.site_id if had else max(free_site_id(configuration, owned, slot.site), *_next_to(made))
-        path = site.physical_path
-        new = Instance(slot.name, slot.site, slot.pool, slot.address, slot.http_port, now, "", number, path, slot.alias)
-        made.append(had or replace(new, served=slot is wish.slots[0]))
-    return tuple(made)
+        one = InstanceWish(
+            farm=wish.farm,
+            slot=slot.name,
+            site=slot.site,
+            pool=slot.pool,
+            address=slot.address,
+            http_port=slot.http_port,
+            path="" if find_site(configuration, slot.site) else site.physical_path,
+            like=site.name,
+            copy_identity=wish.copy_identity,
+            alias=slot.alias,
+            fronts=(site.name,),
+        )
+        plans.append(plan_instance(one, configuration, owned, (), now))
+        owned = owned.with_instance(plans[-1].instance)
+    return tuple(plans)
 
 
-def _next_to(made: Sequence[Instance]) -> tuple[int, ...]:
-    return (0, *(one.site_id + 1 for one in made))
-
-
-def _make(
-    wish: FirstWish, site: Site, configuration: Configuration, instances: Sequence[Instance]
-) -> tuple[ConfigChange, ...]:
-    changes: list[ConfigChange] = []
-    for slot, instance in zip(wish.slots, instances, strict=True):
-        pools = _pools(site, slot)
-        for old, new in pools.items():
-            if find_pool(configuration, new) is None:
-                changes.append(AddPool(slot_pool(new, find_pool(configuration, old))))
-                if wish.copy_identity and find_pool(configuration, old) is not None:
-                    changes.append(CopyIdentity(old, new))
-        if find_site(configuration, slot.site) is None:
-            bindings = slot_bindings(slot.address, slot.http_port)
-            applications = tuple(_cloned(one, pools) for one in site.applications)
-            changes.append(AddSite(Site(slot.site, instance.site_id, True, bindings, applications)))
-            changes.append(CopyLocation(site.name, slot.site))
-    return (*changes, *_farm_changes(wish, configuration))
-
-
-def _pools(site: Site, slot: NewSlot) -> dict[str, str]:
-    """Old pool to new pool: the root's becomes the slot's, further ones get a number behind it."""
-    old = list(dict.fromkeys([site.pool, *(one.pool for one in site.applications)]))
-    return {pool: slot.pool if at == 0 else f"{slot.pool}-{at + 1}" for at, pool in enumerate(old)}
-
-
-def _is_pool_of(name: str, pool: str) -> bool:
-    rest = name.casefold().removeprefix(pool.casefold())
-    return rest == "" or (rest != name.casefold() and rest.startswith("-") and rest[1:].isdigit())
-
-
-def _cloned(application: Application, pools: dict[str, str]) -> Application:
-    return replace(application, pool=pools[application.pool])
+def _made_pools(one: Instance, configuration: Configuration) -> tuple[str, ...]:
+    """The instance's pools that are there, were made by us, and that nobody else took up since."""
+    made = (*((one.pool,) if one.pool_origin is Origin.MADE else ()), *one.more_pools)
+    return tuple(
+        pool
+        for pool in made
+        if find_pool(configuration, pool) is not None
+        and not others_in_pool(configuration, pool, one.site)
+        and not is_default_pool(configuration, pool)
+    )
 
 
 def _farm_changes(wish: FirstWish, configuration: Configuration) -> tuple[ConfigChange, ...]:
     servers = [Server(slot.address, enabled=False, http_port=slot.http_port) for slot in wish.slots]
-    there = next((one for one in configuration.farms if one.name.casefold() == wish.farm.casefold()), None)
+    there = find_farm(configuration, wish.farm)
     if there is None:
         # ARR's response cache would serve the old slot's files after a switch (arr.md 5.9)
         protocol = FarmProtocol(preserve_host_header=True, cache=Cache(enabled=False))
         return (AddFarm(WebFarm(wish.farm, servers=tuple(servers), protocol=protocol)),)
-    return tuple(AddServer(there.name, one) for one in servers if there.server(one.address) is None)
+    return ()  # the clones' own changes add what is missing
 
 
 def _enable(wish: FirstWish, configuration: Configuration) -> tuple[ConfigChange, ...]:
-    farm = next((one for one in configuration.farms if one.name.casefold() == wish.farm.casefold()), None)
+    farm = find_farm(configuration, wish.farm)
     server = farm.server(wish.slots[0].address) if farm else None
     if server is not None and server.enabled:
         return ()
     return (SetServer(wish.farm, wish.slots[0].address, settings(enabled=True)),)
-
-
-def _switch(
-    wish: FirstWish, site: Site, rules: Sequence[Rule], configuration: Configuration
-) -> tuple[ConfigChange, ...]:
-    there = next((one.rules for one in configuration.rule_lists if one.is_global and not one.location), ())
-    names = {one.name.casefold() for one in there}
-    position = rule_position([one for one in there if one.name not in {r.name for r in rules}], public_hosts(site))
-    changes: list[ConfigChange] = []
-    for one in rules:
-        if one.name.casefold() not in names:
-            changes.append(AddRule(one, position))
-        position = Position(Where.AFTER, one.name)
-    return tuple(changes)
 
 
 def _explain(wish: FirstWish, site: Site, rules: Sequence[Rule], configuration: Configuration) -> tuple[str, ...]:
@@ -251,6 +246,12 @@ def _explain(wish: FirstWish, site: Site, rules: Sequence[Rule], configuration: 
     if any(one.physical_path.startswith("\\\\") for one in vdirs):
         notes.append("a folder lies on a share: its user and password are not cloned; set them on the clones")
     notes.append(NOT_REPEATED)
+    if blind := blind_redirects(site.name, configuration):
+        notes.append(
+            f"rule {', '.join(blind)} of site '{site.name}' redirects by what the connection is; on a clone that is "
+            "ARR's own, plain http on the slot's port: let it ask for {HTTP_X_FORWARDED_PROTO} instead, "
+            "or it redirects for ever, which the gate refuses"
+        )
     root = find_pool(configuration, site.pool)
     if root is not None and root.process_model.identity_type == "ApplicationPoolIdentity":
         notes.append(

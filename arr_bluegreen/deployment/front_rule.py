@@ -53,6 +53,37 @@ def public_hosts(site: Site) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.host for one in site.bindings if one.protocol in ("http", "https")))
 
 
+def public_sites(farm: str, configuration: Configuration) -> frozenset[str]:
+    """The sites (casefolded) with a binding whose requests a rule of the machine sends to the farm.
+
+    Only what a rule asks for by port or host counts: a rule without either takes every site's requests, slots' too.
+    """
+    rules = [one for found in configuration.rule_lists if found.is_global and not found.location for one in found.rules]
+    leading = [one for one in rules if one.enabled and f"//{farm.casefold()}/" in one.action.url.casefold() + "/"]
+    return frozenset(
+        site.name.casefold()
+        for site in configuration.sites
+        if any(_asks_for(rule, one) for rule in leading for one in site.bindings)
+    )
+
+
+def blind_redirects(site: str, configuration: Configuration) -> tuple[str, ...]:
+    """The redirect rules in the site's location blocks that ask for {HTTPS} or {SERVER_PORT}, by quoted name.
+
+    Cloned to a slot they see the connection ARR makes: http, to the slot's port, whatever the client used.
+    """
+    start = site.casefold() + "/"
+    found = [one for one in configuration.rule_lists if (one.location.casefold() + "/").startswith(start)]
+    return tuple(
+        f"'{rule.name}'"
+        for one in found
+        for rule in one.rules
+        if rule.enabled
+        and rule.action.type == "Redirect"
+        and any(c.input.upper() in ("{HTTPS}", "{SERVER_PORT}", "{SERVER_PORT_SECURE}") for c in rule.conditions)
+    )
+
+
 # -- private -------------------------------------------------------------------------------------------
 
 _ANYTHING = ("*", ".*", "(.*)", "^(.*)$", "^.*$", "^(.*)", "(.*)$", "")
@@ -98,6 +129,34 @@ def _hosts_of_others(site: Site, port: int, configuration: Configuration) -> lis
     others = (one for one in configuration.sites if one.name.casefold() != site.name.casefold())
     bindings = (b for one in others for b in one.bindings if b.port == port and b.host)
     return list(dict.fromkeys(one.host for one in bindings))
+
+
+def _asks_for(rule: Rule, binding: Binding) -> bool:
+    """Whether the rule names the binding's port or host, and no condition that can be judged speaks against it."""
+    if binding.protocol not in ("http", "https") or binding.port is None:
+        return False
+    values = {
+        "{server_port}": str(binding.port),
+        "{https}": "on" if binding.protocol == "https" else "off",
+        "{http_host}": binding.host,
+    }
+    named = False
+    for one in rule.conditions:
+        value = values.get(one.input.casefold(), "")
+        found = _matches(rule, one, value) if value else None
+        if found is not None and found is one.negate:
+            return False
+        named |= found is True and not one.negate and one.input.casefold() != "{https}"
+    return named
+
+
+def _matches(rule: Rule, condition: Condition, value: str) -> bool | None:
+    if rule.pattern_syntax != "ECMAScript" or condition.match_type != "Pattern":
+        return None
+    try:
+        return re.search(condition.pattern, value, re.IGNORECASE) is not None
+    except re.error:
+        return None
 
 
 def _takes_all(rule: Rule, hosts: Sequence[str]) -> bool:

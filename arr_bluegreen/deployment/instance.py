@@ -1,4 +1,4 @@
-"""A new instance of the application: its pool, its site and its farm server, as changes for one commit.
+"""A new instance of the application: its pools, its site and its farm server, as changes for one commit.
 
 The farm server comes with ``enabled=False`` (a server that becomes enabled gets traffic at once, arr.md 5.6), what is
 live is never edited, and what is there already is adopted: pointed to the new content, and otherwise left as it is.
@@ -6,12 +6,22 @@ live is never edited, and what is there already is adopted: pointed to the new c
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from arr_bluegreen.control.interface import Configuration
 from arr_bluegreen.deployment.aliases import is_loopback
+from arr_bluegreen.deployment.claims import (
+    refuse_front,
+    refuse_live,
+    refuse_shared_pool,
+    refuse_taken_address,
+    refuse_taken_binding,
+    refuse_taken_pools,
+)
+from arr_bluegreen.deployment.clone import NOT_REPEATED, moved, pools_of_clone, repeated, stays_behind
+from arr_bluegreen.deployment.lookup import find_farm, find_pool, find_site, others_in_pool
 from arr_bluegreen.deployment.names import check_pool_name, check_site_name
 from arr_bluegreen.deployment.ownership import Instance, Origin, Owned
 from arr_bluegreen.errors import RefusedError
@@ -24,7 +34,6 @@ from arr_bluegreen.webfarm import (
     Server,
     Site,
     VirtualDirectory,
-    WebFarm,
 )
 from arr_bluegreen.webfarm.change import (
     AddBinding,
@@ -37,24 +46,18 @@ from arr_bluegreen.webfarm.change import (
     SetPool,
     SetServer,
     SetSite,
-    SetVirtualDirectory,
     settings,
 )
-
-NOT_REPEATED = (
-    "not repeated on a clone, where they are set: the pool's CPU limits, the site's own log settings, "
-    "passwords of folders"
-)
-"""What of a site and its pool is no word here; everything else of them, and their location blocks, is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceWish:
     """What an instance shall be. ``path`` is the root folder, "" to leave an existing site's as it is.
 
-    ``hosts`` are public host names the bindings name each (none: one binding that takes any host).
-    ``like`` names a site whose applications, settings and pool the new one repeats, the identity only with
+    ``like`` names a site whose applications, settings and pools the new one repeats, the identities only with
     ``copy_identity``; ``runtime`` is the pool's managedRuntimeVersion (None: as ``like`` has it, else No Managed Code).
+    ``fronts`` are sites that are never a slot's. ``content_first``: a site that is not there is left for later, to be
+    made with its content in place.
     """
 
     farm: str
@@ -65,11 +68,12 @@ class InstanceWish:
     http_port: int
     path: str = ""
     release: str = ""
-    hosts: tuple[str, ...] = ()
     like: str = ""
     copy_identity: bool = False
     runtime: str | None = None
     alias: str = ""
+    fronts: tuple[str, ...] = ()
+    content_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +90,33 @@ def plan_instance(
 ) -> InstancePlan:
     """The changes that make the instance what is wished; none when it is.
 
-    ``live`` are the addresses in service: an instance among them is refused, as is a binding another site has.
+    ``live`` are the addresses in service: an instance among them is refused, as is whatever another one has.
     Raises ``RefusedError``, ``DescriptionError`` (a name that breaks a rule).
     """
     check_site_name(wish.site)
     check_pool_name(wish.pool)
-    _refuse_live(wish, configuration, live)
+    refuse_front(wish.site, wish.farm, wish.fronts, configuration)
+    refuse_live(wish.farm, wish.slot, wish.site, (wish.address, wish.http_port), configuration, live)
+    refuse_taken_address(wish.slot, wish.site, wish.address, owned)
     site = find_site(configuration, wish.site)
-    wish, notes = _as_adopted(wish, site, configuration, owned)
-    _refuse_taken_binding(wish, configuration)
+    asked, (wish, notes) = wish.pool, _as_adopted(wish, site, configuration, owned)
+    bindings = slot_bindings(wish.address, wish.http_port)
+    refuse_taken_binding(wish.slot, wish.site, wish.address, bindings, configuration)
+    pools = _pools(wish, site, configuration, owned)
     instance = _record(wish, site, configuration, owned, now)
+    by_pattern = wish.pool.casefold() == asked.casefold() or instance.pool_origin is Origin.MADE
+    instance = replace(
+        instance,
+        pool_origin=instance.pool_origin if by_pattern else Origin.NONE,
+        more_pools=tuple(list(pools.values())[1:]) if site is None else instance.more_pools,
+    )
+    later = site is None and wish.content_first
     changes = (
-        *_pool_changes(wish, configuration, instance),
-        *_site_changes(wish, site, configuration, instance),
+        *_pool_changes(wish, pools, configuration, instance),
+        *(() if later else _site_changes(wish, site, pools, configuration, instance)),
         *server_changes(wish.farm, wish.address, wish.http_port, configuration),
     )
-    cloned = wish.like and site is None
-    return InstancePlan(changes, instance, (*notes, NOT_REPEATED) if cloned else notes)
+    return InstancePlan(changes, instance, (*notes, *_clone_notes(wish, site, configuration)))
 
 
 def server_changes(farm: str, address: str, http_port: int, configuration: Configuration) -> tuple[ConfigChange, ...]:
@@ -118,13 +132,13 @@ def server_changes(farm: str, address: str, http_port: int, configuration: Confi
     return ()
 
 
-def slot_bindings(address: str, port: int, hosts: Collection[str] = ()) -> tuple[Binding, ...]:
-    """The http bindings of a slot's site: on the loopback address where the farm uses one, else on every address.
+def slot_bindings(address: str, port: int) -> tuple[Binding, ...]:
+    """The http binding of a slot's site: on the loopback address where the farm uses one, else on every address.
 
-    Without ``hosts`` one binding takes every Host header, so also the public one that ARR passes on (arr.md 5.9).
+    It takes every Host header, so also the public one that ARR passes on (arr.md 5.9).
     """
     where = address if is_loopback(address) else "*"
-    return tuple(Binding("http", f"{where}:{port}:{host}") for host in (tuple(hosts) or ("",)))
+    return (Binding("http", f"{where}:{port}:"),)
 
 
 def slot_pool(name: str, like: ApplicationPool | None = None, runtime: str | None = None) -> ApplicationPool:
@@ -165,55 +179,7 @@ def free_site_id(configuration: Configuration, owned: Owned, name: str) -> int:
     return max([*used, owned.highest_site_id, *(one.site_id for one in owned.instances)]) + 1
 
 
-def find_farm(configuration: Configuration, name: str) -> WebFarm | None:
-    """The farm of this name (without case), None when there is none."""
-    return next((one for one in configuration.farms if one.name.casefold() == name.casefold()), None)
-
-
-def find_site(configuration: Configuration, name: str) -> Site | None:
-    """The site of this name (without case), None when there is none."""
-    return next((one for one in configuration.sites if one.name.casefold() == name.casefold()), None)
-
-
-def find_pool(configuration: Configuration, name: str) -> ApplicationPool | None:
-    """The pool of this name (without case), None when there is none."""
-    return next((one for one in configuration.pools if one.name.casefold() == name.casefold()), None)
-
-
-def sites_of_pool(configuration: Configuration, pool: str) -> tuple[str, ...]:
-    """The sites with an application in this pool, in the file's order."""
-    name = pool.casefold()
-    return tuple(s.name for s in configuration.sites if any(a.pool.casefold() == name for a in s.applications))
-
-
-def reroot(path: str, old_root: str, new_root: str) -> str:
-    """``path`` below ``old_root`` as it is below ``new_root``; a path that lies elsewhere stays as it is."""
-    old = old_root.rstrip("\\/")
-    inside = path.casefold() == old.casefold() or path.casefold().startswith((old + "\\").casefold())
-    return new_root.rstrip("\\/") + path[len(old) :] if old and inside else path
-
-
 # -- private -------------------------------------------------------------------------------------------
-
-
-def _refuse_live(wish: InstanceWish, configuration: Configuration, live: Collection[str]) -> None:
-    if wish.address.casefold() in {one.casefold() for one in live}:
-        raise RefusedError(
-            f"slot '{wish.slot}' ({wish.address}) is live in farm '{wish.farm}', and what is live is never edited",
-            hint="Deploy to the idle slot.",
-        )
-    farm = find_farm(configuration, wish.farm)
-    servers = farm.servers if farm is not None else ()
-    ports = {one.http_port for one in servers if one.address.casefold() in _folded(live)}
-    site = find_site(configuration, wish.site)
-    bound = {one.port for one in site.bindings} if site else set()
-    shared = sorted(port for port in ports & bound if port is not None and port != wish.http_port)
-    if shared:
-        raise RefusedError(f"site '{wish.site}' listens on port {shared[0]} of a live server of farm '{wish.farm}'")
-
-
-def _folded(names: Collection[str]) -> set[str]:
-    return {one.casefold() for one in names}
 
 
 def _as_adopted(
@@ -224,9 +190,9 @@ def _as_adopted(
         return wish, ()
     notes = [f"site '{site.name}' is there already and is adopted: its settings stay"]
     if site.pool and site.pool.casefold() != wish.pool.casefold():
-        notes.append(f"it keeps its pool '{site.pool}'")
+        notes.append(f"it keeps its pool '{site.pool}', which is not named by the pattern: never stopped or removed")
         wish = replace(wish, pool=site.pool)
-    others = [one for one in sites_of_pool(configuration, wish.pool) if one.casefold() != site.name.casefold()]
+    others = others_in_pool(configuration, wish.pool, site.name)
     if others:
         notes.append(f"its pool '{wish.pool}' also serves {', '.join(others)}: it is never stopped or removed")
     ports = sorted({one.port for one in site.bindings if one.protocol == "http" and one.port is not None})
@@ -239,32 +205,36 @@ def _as_adopted(
     return wish, tuple(notes)
 
 
-def _refuse_taken_binding(wish: InstanceWish, configuration: Configuration) -> None:
-    wanted = {(one.port, one.host.casefold()) for one in slot_bindings(wish.address, wish.http_port, wish.hosts)}
-    for site in configuration.sites:
-        if site.name.casefold() == wish.site.casefold():
-            continue
-        for one in site.bindings:
-            meets = one.address in ("*", "0.0.0.0", "", "[::]", wish.address) or not is_loopback(wish.address)
-            if meets and (one.port, one.host.casefold()) in wanted:
-                text = f"{one.protocol}/{one.information}"
-                hint = "Take another port: arr-bluegreen port next finds one."
-                raise RefusedError(
-                    f"site '{site.name}' has the binding {text} that slot '{wish.slot}' needs", hint=hint
-                )
+def _pools(wish: InstanceWish, site: Site | None, configuration: Configuration, owned: Owned) -> Mapping[str, str]:
+    """The model's pools and the new ones in their place, root first; only the root's where nothing is cloned.
+
+    Raises ``RefusedError`` where one of them is another's.
+    """
+    like = find_site(configuration, wish.like) if wish.like else None
+    if site is not None:
+        return {like.pool.casefold() if like else "": wish.pool}
+    mine = [one.site for one in owned.instances if one.slot.casefold() == wish.slot.casefold()]
+    refuse_shared_pool(wish.slot, [wish.site, *mine], wish.pool, configuration)
+    if like is None:
+        return {"": wish.pool}
+    found = pools_of_clone(like, wish.pool)
+    had = owned.of(wish.slot, wish.site)
+    further = list(found.values())[1:]
+    for one in further:
+        check_pool_name(one)
+    refuse_taken_pools(wish.slot, wish.site, further, had.more_pools if had else (), configuration)
+    return found
 
 
 def _record(
     wish: InstanceWish, site: Site | None, configuration: Configuration, owned: Owned, now: datetime
 ) -> Instance:
     same = owned.of(wish.slot, wish.site)
-
-    def origin(recorded: Origin | None, there: bool) -> Origin:
-        return recorded or (Origin.ADOPTED if there else Origin.MADE)
-
     pool = find_pool(configuration, wish.pool)
     farm = find_farm(configuration, wish.farm)
     server = farm.server(wish.address) if farm is not None else None
+    same_pool = same if same is not None and same.pool.casefold() == wish.pool.casefold() else None
+    same_server = same if same is not None and same.address.casefold() == wish.address.casefold() else None
     return Instance(
         slot=wish.slot,
         site=wish.site,
@@ -276,72 +246,73 @@ def _record(
         site_id=free_site_id(configuration, owned, wish.site),
         path=wish.path or (site.physical_path if site else ""),
         alias=wish.alias,
-        site_origin=origin(same.site_origin if same else None, site is not None),
-        pool_origin=origin(same.pool_origin if same else None, pool is not None),
-        server_origin=origin(same.server_origin if same else None, server is not None),
-        folder_origin=same.folder_origin if same and same.path == wish.path else Origin.NONE,
+        site_origin=_origin(same.site_origin if same else None, site is not None),
+        pool_origin=_origin(same_pool.pool_origin if same_pool else None, pool is not None),
+        server_origin=_origin(same_server.server_origin if same_server else None, server is not None),
         served=same.served if same else False,
+        more_pools=same.more_pools if same else (),
     )
 
 
-def _pool_changes(wish: InstanceWish, configuration: Configuration, instance: Instance) -> tuple[ConfigChange, ...]:
-    pool = find_pool(configuration, wish.pool)
-    like_site = find_site(configuration, wish.like) if wish.like else None
-    like = find_pool(configuration, like_site.pool) if like_site else None
+def _origin(recorded: Origin | None, there: bool) -> Origin:
+    return recorded or (Origin.ADOPTED if there else Origin.MADE)
+
+
+def _pool_changes(
+    wish: InstanceWish, pools: Mapping[str, str], configuration: Configuration, instance: Instance
+) -> tuple[ConfigChange, ...]:
     changes: list[ConfigChange] = []
-    if pool is None:
-        changes.append(AddPool(slot_pool(wish.pool, like, wish.runtime)))
-    elif not pool.auto_start:
-        changes.append(SetPool(pool.name, settings(auto_start=True)))
-    if wish.copy_identity and like is not None and like.name.casefold() != wish.pool.casefold():
-        there = pool.process_model if pool else ProcessModel()
-        mine, theirs = ((p.identity_type, p.user_name) for p in (there, like.process_model))
-        if mine != theirs and instance.pool_origin is not Origin.ADOPTED:
-            changes.append(CopyIdentity(like.name, wish.pool))
+    for old, new in pools.items():
+        pool, like = find_pool(configuration, new), find_pool(configuration, old)
+        if pool is None:
+            changes.append(AddPool(slot_pool(new, like, wish.runtime)))
+        elif not pool.auto_start:
+            changes.append(SetPool(pool.name, settings(auto_start=True)))
+        adopted = new == wish.pool and instance.pool_origin is not Origin.MADE
+        if wish.copy_identity and like is not None and like.name.casefold() != new.casefold() and not adopted:
+            there = pool.process_model if pool else ProcessModel()
+            mine, theirs = ((p.identity_type, p.user_name) for p in (there, like.process_model))
+            changes += [CopyIdentity(like.name, new)] if mine != theirs else []
+    further = [find_pool(configuration, one) for one in instance.more_pools if one not in pools.values()]
+    changes += [
+        SetPool(one.name, settings(auto_start=True)) for one in further if one is not None and not one.auto_start
+    ]
     return tuple(changes)
 
 
 def _site_changes(
-    wish: InstanceWish, site: Site | None, configuration: Configuration, instance: Instance
+    wish: InstanceWish, site: Site | None, pools: Mapping[str, str], configuration: Configuration, instance: Instance
 ) -> tuple[ConfigChange, ...]:
     if site is None:
-        return _new_site(wish, configuration, instance)
+        return _new_site(wish, pools, configuration, instance)
     changes: list[ConfigChange] = []
     if not site.server_auto_start:
         changes.append(SetSite(site.name, settings(server_auto_start=True)))
     have = {(one.port, one.host.casefold()) for one in site.bindings if one.protocol == "http"}
-    for binding in slot_bindings(wish.address, wish.http_port, wish.hosts):
+    for binding in slot_bindings(wish.address, wish.http_port):
         if instance.site_origin is Origin.MADE and (binding.port, binding.host.casefold()) not in have:
             changes.append(AddBinding(site.name, binding))
-    if wish.path and site.physical_path != wish.path:
-        changes.append(SetVirtualDirectory(site.name, "/", "/", settings(physical_path=wish.path)))
-    return tuple(changes)
+    return (*changes, *(moved(site, wish.path) if wish.path else ()))
 
 
-def _new_site(wish: InstanceWish, configuration: Configuration, instance: Instance) -> tuple[ConfigChange, ...]:
+def _new_site(
+    wish: InstanceWish, pools: Mapping[str, str], configuration: Configuration, instance: Instance
+) -> tuple[ConfigChange, ...]:
     like = find_site(configuration, wish.like) if wish.like else None
     path = wish.path or (like.physical_path if like else "")
     if not path:
         raise RefusedError(f"site '{wish.site}' is new and no folder is named for it", hint="Name the member's path.")
-    applications = repeated(like, wish.pool, path) if like else (_root(wish.pool, path),)
-    bindings = slot_bindings(wish.address, wish.http_port, wish.hosts)
+    applications = repeated(like, pools, path) if like else (_root(wish.pool, path),)
+    bindings = slot_bindings(wish.address, wish.http_port)
     made = AddSite(Site(wish.site, instance.site_id, True, bindings, applications))
     return (made, CopyLocation(like.name, wish.site)) if like else (made,)
 
 
-def repeated(like: Site, pool: str, path: str) -> tuple[Application, ...]:
-    """The applications of ``like`` again: those of its root pool in ``pool``, folders below its root below ``path``."""
-    old = like.physical_path
-    return tuple(
-        replace(
-            one,
-            pool=pool if one.pool.casefold() == like.pool.casefold() else one.pool,
-            virtual_directories=tuple(
-                replace(v, physical_path=reroot(v.physical_path, old, path)) for v in one.virtual_directories
-            ),
-        )
-        for one in like.applications
-    )
+def _clone_notes(wish: InstanceWish, site: Site | None, configuration: Configuration) -> tuple[str, ...]:
+    like = find_site(configuration, wish.like) if wish.like else None
+    model = site or like
+    told = (f"in every release the same: {', '.join(stays_behind(model))}",) if model and stays_behind(model) else ()
+    return (NOT_REPEATED, *told) if like is not None and site is None else told
 
 
 def _root(pool: str, path: str) -> Application:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -36,7 +36,8 @@ class Instance:
     ``since`` (UTC) orders the instances by age; ``left`` (UTC) is when a run took it out of service, None when none
     did; ``stopped`` (UTC) is when retire stopped it, None while it may run. ``making``: it is not known to be whole.
     ``served``: it was live once, so that it can be the way back.
-    ``folder_origin`` is MADE only for a folder we copied or expanded.
+    ``more_pools`` are those we made for its further applications; ``pool_origin`` NONE is a pool that was there and
+    does not bear the name by our pattern: it is used and stays.
     """
 
     slot: str
@@ -52,18 +53,24 @@ class Instance:
     site_origin: Origin = Origin.MADE
     pool_origin: Origin = Origin.MADE
     server_origin: Origin = Origin.MADE
-    folder_origin: Origin = Origin.NONE
     stopped: datetime | None = None
     left: datetime | None = None
     making: bool = False
     served: bool = True
+    more_pools: tuple[str, ...] = ()
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """The pools that are the instance's own, made or adopted."""
+        return (*(() if self.pool_origin is Origin.NONE else (self.pool,)), *self.more_pools)
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
     """A release folder that we made from ``source``, for ``slot``, in the run ``run``, at ``since`` (UTC).
 
-    ``settled`` says that the slot's settings are made in it; from then on it is never written again.
+    ``settled`` says that the slot's settings are made in it; from then on it is never written again. ``base_made``:
+    the folder that holds it was not there before, so that it too is ours to take away once it is empty.
     """
 
     path: str
@@ -73,15 +80,20 @@ class Folder:
     source: str = ""
     run: str = ""
     settled: bool = False
+    base_made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """All that is recorded as ours for one farm on one machine."""
+    """All that is recorded as ours for one farm on one machine.
+
+    ``first_done``: a first deployment came to its end here, its rules proven; whatever becomes of the rules later.
+    """
 
     instances: tuple[Instance, ...] = ()
     folders: tuple[Folder, ...] = ()
     highest_site_id: int = 0
+    first_done: bool = False
 
     def of(self, slot: str, site: str = "") -> Instance | None:
         """The instance of this slot (of this site, if named), without case; None when nothing is recorded."""
@@ -150,7 +162,7 @@ def change_owned(records: RecordStore, change: Callable[[Owned], Owned]) -> Owne
 
 
 def _text(owned: Owned) -> str:
-    data = {"schema": 1, "highest_site_id": owned.highest_site_id}
+    data = {"schema": 1, "highest_site_id": owned.highest_site_id, "first_done": owned.first_done}
     lists = {
         "instances": [_plain(asdict(one)) for one in owned.instances],
         "folders": [_plain(asdict(one)) for one in owned.folders],
@@ -176,13 +188,15 @@ def _parse(text: str | None) -> Owned:
             raise ValueError(f"schema {data['schema']} is not known to this version")
         instances = tuple(_instance(one) for one in data["instances"])
         folders = tuple(Folder(**{**one, "since": datetime.fromisoformat(one["since"])}) for one in data["folders"])
-        return Owned(instances, folders, int(data["highest_site_id"]))
+        return Owned(instances, folders, int(data["highest_site_id"]), bool(data.get("first_done", False)))
     except (ValueError, KeyError, TypeError) as error:
         hint = "Mend it or move it away: without it nothing is taken for ours."
         raise RefusedError(f"{RECORD} cannot be read: {error}", hint=hint) from error
 
 
 def _instance(data: dict[str, Any]) -> Instance:
+    known = {one.name for one in fields(Instance)}
+    data = {key: value for key, value in data.items() if key in known}
     origins = {key: Origin(value) for key, value in data.items() if key.endswith("_origin")}
     times = {key: datetime.fromisoformat(data[key]) for key in ("since", "stopped", "left") if data.get(key)}
-    return Instance(**{**data, **origins, **times})
+    return Instance(**{**data, **origins, **times, "more_pools": tuple(data.get("more_pools", ()))})

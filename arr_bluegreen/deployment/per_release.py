@@ -80,7 +80,8 @@ def as_pair(deployment: Deployment, new: Slot, live: Slot) -> Deployment:
     if new.name.casefold() == live.name.casefold():
         raise RefusedError(f"'{live.name}' is live already", hint="Name another release.")
     data: dict[str, Any] = tomllib.loads(deployment.text) if deployment.text else {}
-    data["slots"] = {"naming": "pair", "slot": [_table(live), _table(new)]}
+    copied = {"identity": deployment.slots.identity} if deployment.slots.identity != "own" else {}
+    data["slots"] = {"naming": "pair", **copied, "slot": [_table(live), _table(new)]}
     slots = replace(deployment.slots, naming="pair", slots=(live, new))
     return replace(deployment, slots=slots, text=to_toml(data) if deployment.text else "")
 

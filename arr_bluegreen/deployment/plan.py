@@ -127,7 +127,7 @@ def _prepare(deployment: Deployment, roles: Roles) -> tuple[Step, ...]:
     if by != "rule":
         steps.append(Fence(new))
     if (deployment.content.source or deployment.content.settings) and not roles.quick:
-        steps.append(DeployContent(new, deployment.content, roles.version))
+        steps.append(DeployContent(new, deployment.content.of(roles.version), roles.version))
     steps.append(StartSlot(new))
     if not roles.quick:
         steps.append(WarmSlot(new, deployment.warm_up))

@@ -6,15 +6,16 @@ made nor adopted by us. The next older ones are stopped and kept for N releases,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from arr_bluegreen.control.interface import Configuration
-from arr_bluegreen.deployment.instance import find_farm, find_pool, find_site, sites_of_pool
-from arr_bluegreen.deployment.ownership import Folder, Instance, Origin, Owned
+from arr_bluegreen.deployment.claims import why_front
+from arr_bluegreen.deployment.lookup import find_farm, find_pool, find_site, is_default_pool, others_in_pool
+from arr_bluegreen.deployment.ownership import Folder, Instance, Owned
 from arr_bluegreen.errors import NoSuchObject, RefusedError
-from arr_bluegreen.webfarm import WebFarm
+from arr_bluegreen.webfarm import ApplicationPool, WebFarm
 from arr_bluegreen.webfarm.change import (
     ConfigChange,
     RemoveLocation,
@@ -32,20 +33,26 @@ from arr_bluegreen.webfarm.change import (
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Site and pool stop for good, over a reboot too (arr.md hazard 15), and the server is ``enabled=false``."""
+    """Site and ``pools`` stop for good, over a reboot too (arr.md hazard 15), and the server is ``enabled=false``."""
 
     instance: Instance
     changes: tuple[ConfigChange, ...]
-    stops_pool: bool
+    pools: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """The instance goes, in one commit; then the folders we made for it, its alias, port and record."""
+    """The instance goes, in one commit; then the folders we made for it, its alias, port and record.
+
+    ``pools`` stop before they go; ``left`` says what of it stays on the machine, and why.
+    """
 
     instance: Instance
     changes: tuple[ConfigChange, ...]
     folders: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,7 @@ class Retention:
 
     ``stop`` says whether kept ones beyond the previous are stopped. A slot of ``fixed`` is part of a pair and stays.
     Nothing goes or stops before it was out of service for ``after`` at ``now`` (UTC; None: it is due at once).
+    ``busy`` are the slots of unfinished runs, with the run's name; ``fronts`` the sites that are never a slot's.
     """
 
     live: str
@@ -107,6 +115,12 @@ class Retention:
     fixed: tuple[str, ...] = ()
     after: timedelta = timedelta(0)
     now: datetime | None = None
+    busy: tuple[tuple[str, str], ...] = ()
+    fronts: tuple[str, ...] = ()
+
+    def run_of(self, slot: str) -> str:
+        """The unfinished run that is about this slot, "" when none is."""
+        return next((run for name, run in self.busy if name.casefold() == slot.casefold()), "")
 
     def warm_until(self, left: datetime) -> str:
         """Until when (UTC, in words) what left service then is kept warm; "" when it is due."""
@@ -141,21 +155,21 @@ def plan_retire(
     web_farm = find_farm(arr or configuration, farm)
     items: list[Item] = []
     for one in older:
-        reason = _must_stay(one, retention, in_service, owned, configuration)
+        reason = _must_stay(one, farm, retention, in_service, configuration)
         if named:
             items += _named(one, named, reason, web_farm, configuration, owned)
         elif reason:
             items.append(Item(one.slot, None, reason))
         elif one.making:
             items.append(Item(one.slot, _remove(one, web_farm, configuration, owned), "its making was cut off"))
-        elif room > 0:
+        elif room > 0 and one.served:
             room -= 1
             items.append(_kept(one, retention, web_farm, configuration, owned))
         elif warm := retention.warm_until(left_service(one, owned)):
             items.append(Item(one.slot, None, f"kept warm until {warm}"))
         else:
-            act = _remove(one, web_farm, configuration, owned)
-            items.append(Item(one.slot, act, f"older than the {retention.keep} kept"))
+            reason = f"older than the {retention.keep} kept" if one.served else "it never served"
+            items.append(Item(one.slot, _remove(one, web_farm, configuration, owned), reason))
     removals = [item.act for item in items if isinstance(item.act, Remove)]
     gone = {_slashed(path) for act in removals for path in act.folders}
     left = [one for one in owned.folders if _slashed(one.path) not in gone]
@@ -173,7 +187,7 @@ def left_service(one: Instance, owned: Owned) -> datetime:
 
 
 def _must_stay(
-    one: Instance, retention: Retention, in_service: Collection[str], owned: Owned, configuration: Configuration
+    one: Instance, farm: str, retention: Retention, in_service: Collection[str], configuration: Configuration
 ) -> str:
     slot = one.slot.casefold()
     if slot == retention.live.casefold():
@@ -184,6 +198,10 @@ def _must_stay(
         return "it is the previous one, the way back"
     if slot in {name.casefold() for name in retention.fixed} and not one.making:
         return "it is one of the fixed pair"
+    if run := retention.run_of(one.slot):
+        return f"run {run} is about it and not finished"
+    if reason := why_front(one.site, farm, retention.fronts, configuration):
+        return reason
     site = find_site(configuration, one.site)
     if site is not None and one.site_id and site.id != one.site_id:
         return f"site '{one.site}' has id {site.id} and not {one.site_id} as recorded: somebody made it anew"
@@ -221,11 +239,9 @@ def _stop(one: Instance, farm: WebFarm | None, configuration: Configuration) -> 
     site = find_site(configuration, one.site)
     if site is not None and site.server_auto_start:
         changes.append(SetSite(site.name, settings(server_auto_start=False)))
-    pool = find_pool(configuration, one.pool)
-    own = pool is not None and not _sharers(one, configuration)
-    if pool is not None and own and pool.auto_start:
-        changes.append(SetPool(pool.name, settings(auto_start=False)))
-    return Stop(one, tuple(changes), stops_pool=own)
+    pools = _own_pools(one, configuration)
+    changes += [SetPool(pool.name, settings(auto_start=False)) for pool in pools if pool.auto_start]
+    return Stop(one, tuple(changes), tuple(pool.name for pool in pools), _left_pools(one, configuration))
 
 
 def _remove(one: Instance, farm: WebFarm | None, configuration: Configuration, owned: Owned) -> Remove:
@@ -234,16 +250,35 @@ def _remove(one: Instance, farm: WebFarm | None, configuration: Configuration, o
         changes.append(RemoveServer(farm.name, one.address))
     if find_site(configuration, one.site) is not None:
         changes += [RemoveSite(one.site), RemoveLocation(one.site)]
-    if find_pool(configuration, one.pool) is not None and not _sharers(one, configuration):
-        changes.append(RemovePool(one.pool))
-    made = [one.path] if one.folder_origin is Origin.MADE else []
-    made += [folder.path for folder in owned.folders if folder.slot.casefold() == one.slot.casefold()]
-    free = (path for path in dict.fromkeys(made) if not _serving(path, configuration, besides=one.site))
-    return Remove(one, tuple(changes), tuple(free))
+    pools = tuple(pool.name for pool in _own_pools(one, configuration))
+    changes += [RemovePool(pool) for pool in pools]
+    made = [folder.path for folder in owned.folders if folder.slot.casefold() == one.slot.casefold()]
+    used = {path: _serving(path, configuration, besides=one.site) for path in dict.fromkeys(made)}
+    left = [f"folder {path} (site '{site}' serves from it)" for path, site in used.items() if site]
+    folders = tuple(path for path, site in used.items() if not site)
+    return Remove(one, tuple(changes), folders, pools, (*_left_pools(one, configuration), *left))
 
 
-def _sharers(one: Instance, configuration: Configuration) -> Sequence[str]:
-    return [name for name in sites_of_pool(configuration, one.pool) if name.casefold() != one.site.casefold()]
+def _own_pools(one: Instance, configuration: Configuration) -> tuple[ApplicationPool, ...]:
+    """The instance's pools that are there and serve nobody else, now or by default."""
+    found = (find_pool(configuration, name) for name in one.pools)
+    return tuple(pool for pool in found if pool is not None and not _why_left(one, pool.name, configuration))
+
+
+def _left_pools(one: Instance, configuration: Configuration) -> tuple[str, ...]:
+    """The pools it runs in that stay, each with the reason."""
+    names = [name for name in (one.pool, *one.more_pools) if find_pool(configuration, name) is not None]
+    reasons = ((name, _why_left(one, name, configuration)) for name in dict.fromkeys(names))
+    return tuple(f"pool '{name}' ({reason})" for name, reason in reasons if reason)
+
+
+def _why_left(one: Instance, pool: str, configuration: Configuration) -> str:
+    others = others_in_pool(configuration, pool, one.site)
+    if others:
+        return f"it also serves {', '.join(others)}"
+    if is_default_pool(configuration, pool):
+        return "applications that name no pool run in it"
+    return "" if pool in one.pools else "it was there and is not named by our pattern"
 
 
 def _serving(path: str, configuration: Configuration, besides: str = "") -> str:

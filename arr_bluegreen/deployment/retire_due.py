@@ -16,10 +16,12 @@ from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.deployment.ownership import Owned, change_owned, read_owned
 from arr_bluegreen.deployment.per_release import is_per_release, live_instance
 from arr_bluegreen.deployment.ports import MACHINE
-from arr_bluegreen.deployment.retire import Retention, RetirePlan, plan_retire
+from arr_bluegreen.deployment.retire import Remove, Retention, RetirePlan, Stop, plan_retire
 from arr_bluegreen.deployment.retire_run import RetireHands, RetireLimits, perform_retire
+from arr_bluegreen.deployment.unfinished import busy_slots
+from arr_bluegreen.deployment.writes import judge_writes, refuse_writes
 from arr_bluegreen.errors import ArrBlueGreenError, RemoteError, UnreachableError
-from arr_bluegreen.webfarm.change import ConfigChange
+from arr_bluegreen.webfarm.change import ConfigChange, RemoveServer, SetServer
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,13 @@ class RetireDue:
             records = machine.records(deployment.app.farm)
             owned = change_owned(records, lambda before: _left(before, self.new.name, self.old.name, now))
             keep = Retention(self.new.name, self.old.name, self.how.keep, self.how.stop, after=self.how.after, now=now)
+            busy = busy_slots(hands.controls, deployment, besides=hands.identity.run)
+            keep = replace(keep, busy=busy, fronts=fronts_of(deployment))
             serving = in_service(deployment, hands.controls)
             arr = hands.controls.arr[0].config.read()
             plan = plan_retire(deployment.app.farm, owned, machine.config.read(), keep, serving, arr=arr)
             try:
+                refuse_farm_writes([plan], deployment, hands.controls)
                 perform_retire(plan, retire_hands(deployment, hands.controls, machine, hands.warn, hands.beat))
             except (UnreachableError, RemoteError):
                 raise
@@ -79,15 +84,38 @@ def plan_due(
     keep: int | None = None,
     live: str = "",
     named: str = "",
+    busy: Sequence[tuple[str, str]] = (),
 ) -> RetirePlan:
-    """What ``deploy retire`` would do on this machine now; raises what ``plan_retire`` and ``live_instance`` raise."""
+    """What ``deploy retire`` would do on this machine now; raises what ``plan_retire`` and ``live_instance`` raise.
+
+    ``busy`` are the slots that unfinished runs are about (``busy_slots``).
+    """
     owned = read_owned(machine.records(deployment.app.farm))
     serving = in_service(deployment, controls)
     kept = deployment.retire.keep if keep is None else keep
     retention = _retention(deployment, controls, owned, serving, kept, live)
-    retention = replace(retention, after=deployment.retire.after, now=machine.facts().now)
+    how, now = deployment.retire, machine.facts().now
+    retention = replace(retention, after=how.after, now=now, busy=tuple(busy), fronts=fronts_of(deployment))
     arr = controls.arr[0].config.read()
     return plan_retire(deployment.app.farm, owned, machine.config.read(), retention, serving, named, arr)
+
+
+def refuse_farm_writes(
+    plans: Sequence[RetirePlan], deployment: Deployment, controls: Controls, accept_gap: bool = False
+) -> None:
+    """Raises ``RefusedError`` where a plan writes to webFarms and that would restart what serves (arr.md 5.8)."""
+    acts = [act for plan in plans for act in plan.acts if isinstance(act, (Stop, Remove))]
+    writing = [act for act in acts if any(isinstance(one, (RemoveServer, SetServer)) for one in act.changes)]
+    if writing:
+        names = ", ".join(f"'{act.instance.slot}'" for act in writing)
+        what = f"retiring {names} takes its farm server away, and that is a write"
+        refuse_writes(deployment, judge_writes(controls, deployment), accept_gap, what)
+
+
+def fronts_of(deployment: Deployment) -> tuple[str, ...]:
+    """The described front sites, and the site a first deployment stands beside."""
+    app = deployment.app
+    return (*app.front, *([app.from_site] if app.from_site else []))
 
 
 def retire_hands(

@@ -11,17 +11,18 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal, assert_never
 
-from arr_bluegreen.control.interface import Clock, FarmControl, Machine, RecordStore
+from arr_bluegreen.control.interface import Clock, Configuration, FarmControl, Machine, RecordStore
 from arr_bluegreen.deployment.aliases import remove_alias
+from arr_bluegreen.deployment.clone import is_below
 from arr_bluegreen.deployment.commits import Commits
 from arr_bluegreen.deployment.content import upload_of
-from arr_bluegreen.deployment.instance import find_farm
-from arr_bluegreen.deployment.ownership import Instance, change_owned
+from arr_bluegreen.deployment.lookup import find_farm
+from arr_bluegreen.deployment.ownership import Instance, change_owned, read_owned
 from arr_bluegreen.deployment.ports import free_port
 from arr_bluegreen.deployment.retire import Act, Remove, RemoveFolder, RetirePlan, Stop
-from arr_bluegreen.errors import NoSuchObject, RefusedError, WaitRanOutError
+from arr_bluegreen.errors import ArrBlueGreenError, NoSuchObject, RefusedError, WaitRanOutError
 from arr_bluegreen.webfarm import PoolStatus, receives_new
-from arr_bluegreen.webfarm.change import ConfigChange, RemovePool, RemoveServer, SetServer
+from arr_bluegreen.webfarm.change import ConfigChange, RemoveServer, SetServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,9 @@ class RetireHands:
         arr = self.arr or (self.machine,)
         rest = [one for one in changes if not isinstance(one, (RemoveServer, SetServer))]
         for one in arr:
-            farm = [change for change in changes if _has_server(one, change)]
-            self._apply(one, [*farm, *(rest if one is self.machine else ())])
+            there = one.config.read()
+            servers = [change for change in changes if _has_server(there, change)]
+            self._apply(one, [*servers, *(rest if one is self.machine else ())])
         if all(one is not self.machine for one in arr):
             self._apply(self.machine, rest)
 
@@ -72,30 +74,27 @@ class RetireHands:
 
 
 def perform_retire(plan: RetirePlan, hands: RetireHands) -> None:
-    """Every act of the plan, in order.
+    """Every act of the plan; what they write is one commit, since each wakes whoever watches the file (arr.md 5.8).
 
     Raises ``RefusedError`` for what turns out to be in service, ``WaitRanOutError`` when requests or worker processes
-    do not end in time (with ``then="fail"``); what was done by then stays done, and the next retire goes on.
+    do not end in time (with ``then="fail"``), after all else is done; the next retire goes on.
     """
+    ready: list[Act] = []
+    failed: ArrBlueGreenError | None = None
     for act in plan.acts:
-        perform_act(act, hands)
-
-
-def perform_act(act: Act, hands: RetireHands) -> None:
-    """One act of a plan; see ``perform_retire``."""
-    match act:
-        case Stop(instance, changes, stops_pool):
-            _finish(instance, hands)
-            hands.commit(changes)
-            _stop(instance, stops_pool, hands)
-            stopped = replace(instance, stopped=hands.clock.now())
-            change_owned(hands.records, lambda owned: owned.with_instance(stopped))
-        case Remove():
-            _remove(act, hands)
-        case RemoveFolder(folder):
-            _delete_folder(folder.path, hands)
-        case _:
-            assert_never(act)
+        try:
+            _make_ready(act, hands)
+            ready.append(act)
+        except (RefusedError, WaitRanOutError) as error:
+            failed = failed or error
+    hands.commit([change for act in ready if not isinstance(act, RemoveFolder) for change in act.changes])
+    for act in ready:
+        try:
+            _conclude(act, hands)
+        except WaitRanOutError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
 
 
 def in_flight(instance: Instance, hands: RetireHands) -> int | None:
@@ -116,15 +115,43 @@ def in_flight(instance: Instance, hands: RetireHands) -> int | None:
             told.append(sum(one for one in counts if one is not None))
         elif any(one is not None and one > 0 for one in counts):
             told.append(1)
-    pool = _pool(instance, hands)
-    if pool is None or not pool.workers:
-        told.append(0)
-    elif pool.requests is not None:
-        told.append(pool.requests)
+    requests = [_requests(pool) for pool in _pools((instance.pool, *instance.more_pools), hands)]
+    known = [one for one in requests if one is not None]
+    if len(known) == len(requests) or any(known):
+        told.append(sum(known))
     return max(told, default=None)
 
 
 # -- private -------------------------------------------------------------------------------------------
+
+
+def _make_ready(act: Act, hands: RetireHands) -> None:
+    """Before anything is written: its requests have ended, and what is removed is stopped."""
+    match act:
+        case Stop(instance):
+            _finish(instance, hands)
+        case Remove(instance):
+            _finish(instance, hands)
+            _stop(instance, act.pools, hands)
+        case RemoveFolder():
+            pass
+        case _:
+            assert_never(act)
+
+
+def _conclude(act: Act, hands: RetireHands) -> None:
+    """After the commit: stopped, or cleared away with its record last."""
+    match act:
+        case Stop(instance):
+            _stop(instance, act.pools, hands)
+            stopped = replace(instance, stopped=hands.clock.now())
+            change_owned(hands.records, lambda owned: owned.with_instance(stopped))
+        case Remove():
+            _clear(act, hands)
+        case RemoveFolder(folder):
+            _delete_folder(folder.path, hands)
+        case _:
+            assert_never(act)
 
 
 def _finish(instance: Instance, hands: RetireHands) -> None:
@@ -167,59 +194,67 @@ def _refuse_in_service(instance: Instance, hands: RetireHands) -> None:
             )
 
 
-def _stop(instance: Instance, stops_pool: bool, hands: RetireHands) -> None:
+def _stop(instance: Instance, pools: Sequence[str], hands: RetireHands) -> None:
     sites = hands.machine.sites
     if any(one.name.casefold() == instance.site.casefold() for one in sites.sites()):
         sites.stop_site(instance.site)
-    if stops_pool and _pool(instance, hands) is not None:
-        sites.stop_pool(instance.pool)
-        _workers_gone(instance, hands)
+    for pool in _pools(pools, hands):
+        sites.stop_pool(pool.name)
+    _workers_gone(pools, hands)
 
 
-def _workers_gone(instance: Instance, hands: RetireHands) -> None:
+def _workers_gone(pools: Sequence[str], hands: RetireHands) -> None:
     begun = hands.clock.monotonic()
-    while (pool := _pool(instance, hands)) is not None and pool.workers:
+    while busy := next((one for one in _pools(pools, hands) if one.workers), None):
         if hands.clock.monotonic() - begun >= hands.limits.workers_within.total_seconds():
-            pids = ", ".join(str(one.pid) for one in pool.workers)
+            pids = ", ".join(str(one.pid) for one in busy.workers)
             raise WaitRanOutError(
-                f"worker process {pids} of pool '{instance.pool}' does not end", hint="Retire again later."
+                f"worker process {pids} of pool '{busy.name}' does not end", hint="Retire again later."
             )
         hands.beat()
         hands.clock.sleep(hands.limits.every.total_seconds())
 
 
-def _pool(instance: Instance, hands: RetireHands) -> PoolStatus | None:
-    try:
-        pools = hands.machine.sites.pools([instance.pool])
-    except NoSuchObject:
-        return None
-    return next((one for one in pools if one.name.casefold() == instance.pool.casefold()), None)
+def _requests(pool: PoolStatus) -> int | None:
+    return pool.requests if pool.workers else 0
 
 
-def _has_server(machine: Machine, change: ConfigChange) -> bool:
+def _pools(names: Sequence[str], hands: RetireHands) -> tuple[PoolStatus, ...]:
+    """Those of the pools that are there."""
+    found: list[PoolStatus] = []
+    for name in names:
+        try:
+            found += hands.machine.sites.pools([name])
+        except NoSuchObject:
+            continue
+    return tuple(found)
+
+
+def _has_server(configuration: Configuration, change: ConfigChange) -> bool:
     if not isinstance(change, (RemoveServer, SetServer)):
         return False
-    farm = find_farm(machine.config.read(), change.farm)
+    farm = find_farm(configuration, change.farm)
     return farm is not None and farm.server(change.address) is not None
 
 
 def _delete_folder(path: str, hands: RetireHands) -> None:
+    """A release folder goes, with what is left of its upload; what held only such folders goes with the last one."""
     hands.machine.files.delete_file(upload_of(path))
+    folders = read_owned(hands.records).folders
+    gone = next((one for one in folders if one.path.casefold() == path.casefold()), None)
     hands.machine.files.delete_folder(path)
+    base = path.rpartition("\\")[0] or path.rpartition("/")[0]
+    if gone is not None and gone.base_made and not any(is_below(one.path, base) for one in folders if one is not gone):
+        inside = hands.machine.files.digest_folder(base)  # others' files in it keep it
+        if inside is not None and inside.files == 0:
+            hands.machine.files.delete_folder(base)
     change_owned(hands.records, lambda owned: owned.without_folder(path))
 
 
-def _remove(act: Remove, hands: RetireHands) -> None:
+def _clear(act: Remove, hands: RetireHands) -> None:
     instance = act.instance
-    _finish(instance, hands)
-    own_pool = any(isinstance(one, RemovePool) for one in act.changes)
-    _stop(instance, own_pool, hands)
-    hands.commit(act.changes)
     for path in act.folders:
         _delete_folder(path, hands)
-    base = hands.machine.files.digest_folder(instance.path) if act.folders and instance.path else None
-    if base is not None and base.files == 0:  # what held our release folders only
-        hands.machine.files.delete_folder(instance.path)
     for one in (hands.arr or (hands.machine,)) if instance.alias else ():
         remove_alias(one.files, hands.farm, instance.alias)
     free_port(hands.port_records, f"{hands.farm}/{instance.slot}", hands.clock.now())

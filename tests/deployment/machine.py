@@ -10,10 +10,11 @@ from pathlib import Path
 
 from arr_bluegreen.apphost import ApplicationHost
 from arr_bluegreen.control.interface import CommandResult
-from arr_bluegreen.deployment.description import Deployment
+from arr_bluegreen.deployment.description import Deployment, Gate, WarmUp
 from arr_bluegreen.deployment.description_read import parse_description
 from arr_bluegreen.deployment.first import FirstWish, NewSlot
-from arr_bluegreen.deployment.first_run import FirstGate, FirstHands
+from arr_bluegreen.deployment.first_proof import Measure
+from arr_bluegreen.deployment.first_run import FirstHands
 from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.deployment.ports import MACHINE
 from arr_bluegreen.simulator.clock import SimulatedClock
@@ -80,8 +81,9 @@ class Scene:
 
     def hands(self, **gate: object) -> FirstHands:
         """Hands for a first deployment."""
-        wanted = FirstGate(within=timedelta(seconds=20), **gate)  # type: ignore[arg-type]  # a test's shorthand
-        return FirstHands(self.machine, self.records, self.port_records, self.clock, wanted)
+        wanted = Gate(within=timedelta(seconds=20), **gate)  # type: ignore[arg-type]  # a test's shorthand
+        measure = Measure(wanted, WarmUp(within=timedelta(seconds=20)))
+        return FirstHands(self.machine, self.records, self.port_records, self.clock, measure)
 
     @property
     def config(self) -> ApplicationHost:

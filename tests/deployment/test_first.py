@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from arr_bluegreen.control.interface import MachineFacts
+from arr_bluegreen.control.interface import MachineFacts, ProbeAnswer, ProbeRequest
+from arr_bluegreen.deployment.description import Gate, WarmUp
 from arr_bluegreen.deployment.first import plan_first, unmake
-from arr_bluegreen.deployment.first_run import run_first
+from arr_bluegreen.deployment.first_proof import Measure
+from arr_bluegreen.deployment.first_run import clear_first, restore_rules, run_first
 from arr_bluegreen.deployment.front_rule import front_rules, rule_position
 from arr_bluegreen.deployment.ownership import Owned, read_owned
-from arr_bluegreen.errors import NoSuchObject, OldSlotServesError, RefusedError, UnreachableError
+from arr_bluegreen.errors import NoSuchObject, OldSlotServesError, RefusedError, UnfinishedError, UnreachableError
 from arr_bluegreen.webfarm import Action, Binding, Condition, Match, Position, Rule, RuleList, Where
-from arr_bluegreen.webfarm.change import AddFarm, AddRule, RemoveRule
+from arr_bluegreen.webfarm.change import AddFarm, AddRule, ConfigChange, RemoveRule, SetServer, settings
 
 from .machine import Scene, first_wish, plain_config
 from .words import NOW, Words, pair, site
@@ -69,7 +73,7 @@ def test_a_slot_that_is_not_good_is_cleared_away_and_the_site_serves() -> None:
     scene = Scene()
     traffic = scene.traffic()
     wish = first_wish()
-    hands = scene.hands(path="/nothing-here", lowest=201, highest=202)
+    hands = scene.hands(version_url="/nothing-here", status="201-202")
     with pytest.raises(OldSlotServesError, match="not good"):
         run_first(wish, hands)
     scene.clock.sleep(3)
@@ -130,6 +134,161 @@ def test_a_lost_connection_clears_away_what_was_made() -> None:
     with pytest.raises(OldSlotServesError):
         run_first(first_wish(), scene.hands())
     assert scene.host.config.data() == plain_config()
+
+
+def fails(scene: Scene, count: int, *, after: bool = False, always: bool = False) -> None:
+    """The count-th commit does not come through (``after``: it does, its reply is lost); ``always``: none from then."""
+    commits = [0]
+
+    def hook(number: int, name: str) -> None:
+        commits[0] += name == "config.apply"
+        if name == "config.apply" and (commits[0] == count or (always and commits[0] > count)):
+            raise UnreachableError("the connection broke", maybe_done=after)
+
+    scene.machine.before_call, scene.machine.after_call = (None, hook) if after else (hook, None)
+
+
+def test_a_switch_that_was_not_written_is_unfinished_and_goes_on() -> None:
+    """Exit code 5: farm and slots are there, and the commands that make sense are named; run again, it completes."""
+    scene = Scene()
+    fails(scene, 3)
+    with pytest.raises(UnfinishedError) as told:
+        run_first(first_wish(), scene.hands())
+    assert "deploy run" in told.value.hint
+    assert "deploy abort" in told.value.hint
+    assert not read_owned(scene.records).first_done
+    scene.machine.before_call = None
+    run_first(first_wish(), scene.hands())
+    assert read_owned(scene.records).first_done
+
+
+def test_a_switch_whose_reply_was_lost_is_looked_for() -> None:
+    """The rules are there, so they were written: proven, and done."""
+    scene = Scene()
+    fails(scene, 3, after=True)
+    run_first(first_wish(), scene.hands())
+    assert read_owned(scene.records).first_done
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_can_neither_be_made_nor_cleared_away_is_unfinished(count: int) -> None:
+    """From this commit on the machine takes none: exit code 5, since something may be left; abort clears it away."""
+    scene = Scene()
+    fails(scene, count, always=True)
+    with pytest.raises(UnfinishedError):
+        run_first(first_wish(), scene.hands())
+    scene.machine.before_call = None
+    clear_first(first_wish(), scene.hands())
+    assert scene.host.config.data() == plain_config()
+
+
+def test_what_serves_is_not_stopped_before_its_rules_are_gone() -> None:
+    """Cleared away with its rules in place, nobody loses a request."""
+    scene = Scene()
+    run_first(first_wish(), scene.hands())
+    traffic = scene.traffic()
+    scene.clock.sleep(2)
+    clear_first(first_wish(), scene.hands())
+    scene.clock.sleep(3)
+    traffic.stop()
+    scene.clock.sleep(5)
+    assert traffic.lost == []
+    assert scene.host.config.data() == plain_config()
+
+
+def test_the_gate_and_warm_up_of_the_description_are_the_measure() -> None:
+    """A status that only the description calls good; a warm-up page that is not there keeps the traffic away."""
+    scene = Scene()
+    scene.content(r"C:\inetpub\front", "1", broken=True)
+    soon = timedelta(seconds=5)
+    measure = Measure(Gate(status="200", within=soon), WarmUp(paths=("/",), within=soon))
+    with pytest.raises(OldSlotServesError, match="not warm"):
+        run_first(first_wish(), replace(scene.hands(), measure=measure))
+    good = Scene()
+    gate = Gate(version_header="X-App-Version", within=soon)
+    with pytest.raises(OldSlotServesError, match="answers version 1, not 7"):
+        run_first(first_wish(), replace(good.hands(), measure=Measure(gate, WarmUp(), "7")))
+    run_first(first_wish(), replace(good.hands(), measure=Measure(gate, WarmUp(), "1")))
+
+
+class Answers:
+    """A probe that answers as told."""
+
+    def __init__(self, answer: Callable[[ProbeRequest], ProbeAnswer]) -> None:
+        self._answer = answer
+
+    def ask(self, requests: Sequence[ProbeRequest]) -> tuple[ProbeAnswer, ...]:
+        """One for each."""
+        return tuple(self._answer(one) for one in requests)
+
+
+def test_a_redirect_that_would_loop_keeps_the_traffic_away() -> None:
+    """The site's own rule to https is cloned; a slot sees plain http whatever the client used (arr.md 5.9)."""
+    text = plain_config().decode()
+    rule = (
+        '<rewrite><rules><rule name="to https" stopProcessing="true"><match url=".*" /><conditions>'
+        '<add input="{HTTPS}" pattern="^OFF$" /></conditions>'
+        '<action type="Redirect" url="https://{HTTP_HOST}/{R:0}" /></rule></rules></rewrite>'
+    )
+    text = text.replace('<httpLogging dontLog="false" />', f'<httpLogging dontLog="false" />{rule}')
+    http = '<binding protocol="http" bindingInformation="*:80:" />'
+    assert http in text
+    text = text.replace(http, http + http.replace('"http"', '"https"').replace(":80:", ":443:"))
+    scene = Scene(text.encode())
+    plan = plan_first(first_wish(), scene.config, Owned(), None, NOW)
+    assert any("'to https'" in one and "HTTP_X_FORWARDED_PROTO" in one for one in plan.explain)
+    away = ProbeAnswer(301, (("Location", "https://localhost/"),))
+    told = Answers(lambda one: ProbeAnswer(200) if one.url.startswith("https") else away)
+    scene.machine.probe = told  # type: ignore[assignment]  # it asks all the same
+    with pytest.raises(OldSlotServesError, match=r"https://localhost:443: status 301, a redirect to https://localhost/"):
+        run_first(first_wish(), scene.hands())
+    assert scene.host.config.data() == text.encode()
+
+
+def test_a_redirect_that_the_site_made_too_is_good() -> None:
+    """An application that sends http clients to https by what it is told of them goes on doing so."""
+    scene = Scene()
+    away = ProbeAnswer(302, (("Location", "https://localhost/"),))
+    scene.machine.probe = Answers(lambda one: away)  # type: ignore[assignment]  # it asks all the same
+    with pytest.raises(OldSlotServesError, match="counts no request"):  # all is well but that nobody asks ARR here
+        run_first(first_wish(), scene.hands())
+
+
+def test_rules_that_match_nothing_are_not_taken_for_a_switch() -> None:
+    """The site answers as well as ever, and ARR counts no request: they are taken away again."""
+    scene = Scene()
+    real, edit = scene.machine.edit, [True]
+
+    def misplaced(data: bytes, changes: Sequence[ConfigChange]) -> tuple[bytes, tuple[ConfigChange, ...]]:
+        never = Condition("{HTTP_HOST}", "^never$")
+        return real(
+            data,
+            [
+                replace(one, rule=replace(one.rule, conditions=(never,))) if isinstance(one, AddRule) and edit else one
+                for one in changes
+            ],
+        )
+
+    scene.machine.edit = misplaced
+    with pytest.raises(OldSlotServesError, match="ARR counts no request"):
+        run_first(first_wish(), scene.hands())
+    assert len(scene.config.rule_lists[0].rules) == 1
+
+
+def test_rules_taken_away_are_put_back_to_what_serves_and_nothing_else_is_done() -> None:
+    """The slot now live keeps its traffic; without one it is refused."""
+    scene = Scene()
+    run_first(first_wish(), scene.hands())
+    whole = scene.host.config.data()
+    scene.machine.config.apply([RemoveRule("arr-bluegreen shop http 80")])
+    assert [type(one) for one in restore_rules(first_wish(), scene.hands())] == [AddRule]
+    assert scene.host.config.data() == whole
+    assert restore_rules(first_wish(), scene.hands()) == ()
+    scene.machine.config.apply(
+        [RemoveRule("arr-bluegreen shop http 80"), SetServer("shop", "127.0.0.2", settings(enabled=False))]
+    )
+    with pytest.raises(RefusedError, match="no server of it is in service"):
+        restore_rules(first_wish(), scene.hands())
 
 
 def test_every_public_binding_has_its_own_rule() -> None:

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from arr_bluegreen.deployment.instance import InstanceWish, free_site_id, plan_instance, reroot
+from arr_bluegreen.deployment.clone import reroot
+from arr_bluegreen.deployment.instance import InstanceWish, free_site_id, plan_instance
 from arr_bluegreen.deployment.names import check_folder_name, check_pool_name, check_site_name, instance_name
 from arr_bluegreen.deployment.ownership import Instance, Origin, Owned, change_owned, read_owned
 from arr_bluegreen.errors import ArrBlueGreenError, DescriptionError, RefusedError

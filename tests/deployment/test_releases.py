@@ -22,7 +22,7 @@ from arr_bluegreen.deployment.retire_run import RetireHands, perform_retire
 from arr_bluegreen.deployment.run import Run
 from arr_bluegreen.errors import AmbiguousError, ArrBlueGreenError, RefusedError
 from arr_bluegreen.webfarm import Application, Binding, RunState, Site, VirtualDirectory
-from arr_bluegreen.webfarm.change import AddPool, AddSite, RemoveRule
+from arr_bluegreen.webfarm.change import AddPool, AddSite, RemoveRule, SetPool, settings
 
 from .machine import Scene, described, first_wish, plain_config
 
@@ -182,6 +182,31 @@ def test_sites_made_by_octopus_beforehand_are_adopted_and_retired(tmp_path: Path
     releases.over()
     assert {one.name for one in scene.config.sites} == {"Front", "shop-5", "shop-6"}
     assert scene.config.farm("shop").servers[-1].http_port == 8084
+
+
+def test_an_adopted_site_keeps_its_folder(tmp_path: Path) -> None:
+    """Where no content is put: what the member's path says is for sites that we make."""
+    releases = Releases(tmp_path, PER_RELEASE)
+    scene = releases.scene
+    scene.content(r"C:\octo\2", "2")
+    scene.content(r"C:\apps\shop-2", "stale")
+    root = Application("/", "shop-2", virtual_directories=(VirtualDirectory("/", r"C:\octo\2"),))
+    made = Site("shop-2", 100, True, (Binding("http", "*:8080:"),), (root,))
+    scene.machine.config.apply([AddPool(replace(scene.config.default_pool, name="shop-2")), AddSite(made)])
+    assert releases.release("2", content=False).outcome == "done"
+    assert scene.config.site("shop-2") == made
+    releases.over()
+
+
+def test_the_identity_is_copied_only_where_asked(tmp_path: Path) -> None:
+    """It is the admin's: ``identity = "copy"`` says that the new pool runs as the other slot's does."""
+    for more, expected in (("", "ApplicationPoolIdentity"), ('identity = "copy"\n', "NetworkService")):
+        releases = Releases(tmp_path / expected, PER_RELEASE.replace("[slots]\n", f"[slots]\n{more}"))
+        scene = releases.scene
+        service = settings({"process_model.identity_type": "NetworkService"})
+        scene.machine.config.apply([SetPool("shop-blue", service)])
+        ensure_new(described(releases.text), scene.controls, release="2")
+        assert scene.config.pool("shop-2").process_model.identity_type == expected
 
 
 def test_a_crash_anywhere_in_making_and_retiring_leaves_nothing_unnamed(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from arr_bluegreen.deployment.ownership import Folder, Instance, Origin, Owned
+from arr_bluegreen.deployment.ownership import Folder, Instance, Owned
 from arr_bluegreen.deployment.retire import Remove, RemoveFolder, Retention, Stop, plan_retire
 from arr_bluegreen.errors import NoSuchObject, RefusedError
 from arr_bluegreen.webfarm import ApplicationPool, Server, WebFarm
@@ -137,17 +137,15 @@ def test_a_folder_goes_only_when_we_made_it_and_nobody_else_serves_from_it() -> 
     words, owned = releases(3)
     retention = Retention("shop-3", "shop-2", keep=1)
 
-    def folders(made: Origin, where: Words) -> tuple[str, ...]:
-        one = owned.of("shop-1")
-        assert one is not None
-        mine = owned.with_instance(replace(one, folder_origin=made))
+    def folders(made: bool, where: Words) -> tuple[str, ...]:
+        mine = owned.with_folder(Folder(r"C:\rel\1", "shop-1", "1", at(1))) if made else owned
         act = next(a for a in plan_retire("shop", mine, where, retention, ["127.0.0.4"]).acts if isinstance(a, Remove))
         return act.folders
 
-    assert folders(Origin.MADE, words) == (r"C:\rel\1",)
-    assert folders(Origin.NONE, words) == ()
+    assert folders(True, words) == (r"C:\rel\1",)
+    assert folders(False, words) == ()
     inside = replace(words, sites=(*words.sites, site("Docs", 9, 99, path=r"C:\REL\1\docs")))
-    assert folders(Origin.MADE, inside) == ()
+    assert folders(True, inside) == ()
 
 
 def test_a_stopped_instance_is_not_stopped_again() -> None:

@@ -132,6 +132,28 @@ def test_a_commit_that_loses_states_is_mended(tmp_path: Path) -> None:
     assert Capability.RUN_TIME in scene.machine.capabilities
 
 
+def test_what_is_retired_together_is_one_commit(tmp_path: Path) -> None:
+    """Each commit may restart what serves (arr.md 5.8): two instances and a stopped one are written at once."""
+    made = Releases(tmp_path, PER_RELEASE + DROP)
+    for version in "2345":
+        made.release(version)
+    scene = made.scene
+    before = scene.machine.journal.count("config.apply")
+    made.retire(keep=2)
+    assert scene.machine.journal.count("config.apply") == before + 1
+    assert {one.slot for one in read_owned(scene.records).instances} == {"shop-3", "shop-4", "shop-5"}
+
+
+def test_one_that_cannot_go_holds_up_no_other(releases: Releases, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Green still has a request: told at the end, and the next retire takes it."""
+    releases.release("3")
+    scene = releases.scene
+    pools(scene, monkeypatch, lambda: 1)
+    with pytest.raises(WaitRanOutError, match="green"):
+        releases.retire(keep=1)
+    assert {one.slot for one in read_owned(scene.records).instances} == {"green", "shop-2", "shop-3"}
+
+
 # -- the last step of a run ----------------------------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ class Words:
     rule_lists: tuple[RuleList, ...] = ()
     rewrite_maps: tuple[RewriteMap, ...] = ()
     proxy: Proxy = field(default_factory=Proxy)
+    default_site: Site = field(default_factory=lambda: Site("", applications=(Application("/", "DefaultAppPool"),)))
     digest: str = "0" * 64
 
     def farm(self, name: str) -> WebFarm:
