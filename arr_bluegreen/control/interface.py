@@ -1,8 +1,8 @@
 """What a machine can be asked and told. The sequence knows these Protocols and no adapter.
 
-Run time and configuration never share a name: ``state`` and ``healthy`` are run time (ARR's memory), ``enabled`` and
-every other setting are configuration (the file). Unknown is None. Every method may raise ``UnreachableError``
-(``maybe_done`` says whether the act may have happened), ``RemoteError`` or ``CapabilityMissing``.
+``state`` and ``healthy`` are run time (ARR's memory), ``enabled`` and every other setting configuration (the file).
+Unknown is None. Every method may raise ``UnreachableError`` (``maybe_done``: the act may have happened),
+``RemoteError`` or ``CapabilityMissing``.
 """
 
 from __future__ import annotations
@@ -86,8 +86,7 @@ class Configuration(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What ``ConfigControl.apply`` did: how many times the configuration was written (0 when nothing differed),
-    the inverse changes that undo it, and the digest after."""
+    """What ``apply`` did: how often it wrote (0: nothing differed), the changes that undo it, the digest after."""
 
     commits: int
     inverse: tuple[ConfigChange, ...]
