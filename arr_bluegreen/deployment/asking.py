@@ -39,9 +39,11 @@ def ask_slot(
     *,
     host: str = "",
     method: str = "GET",
+    concurrency: int = 0,
     status: FarmStatus | None = None,
 ) -> tuple[tuple[Member, str, ProbeAnswer], ...]:
-    """Every path of every member asked once, on the members' machines; with member and path.
+    """Every path of every member asked once, on the members' machines, at most ``concurrency`` at a time (0: all); with
+    member and path. A path may name its own method: ``POST /fill``.
 
     ``status`` spares a look where one was just taken: only ports and host names are read from it.
     """
@@ -53,14 +55,17 @@ def ask_slot(
     for machine, pairs in by_machine.items():
         requests = [
             ProbeRequest(
-                member_url(status, member.address, path),
+                member_url(status, member.address, target),
                 host=host or host_header(hands.deployment, status, member.address),
-                method=method,
+                method=verb or method,
                 timeout=timeout,
             )
             for member, path in pairs
+            for verb, target in (_split(path),)
         ]
-        answers = hands.controls.machine(machine).probe.ask(requests)
+        step = concurrency or len(requests)
+        parts = [requests[at : at + step] for at in range(0, len(requests), step)]
+        answers = [one for part in parts for one in hands.controls.machine(machine).probe.ask(part)]
         found += [(member, path, answer) for (member, path), answer in zip(pairs, answers, strict=True)]
     return tuple(found)
 
@@ -77,3 +82,12 @@ def quick_probes(now: Now, slot: Slot) -> tuple[QuickProbe, ...]:
         )
         for one in slot.members
     )
+
+
+# -- private -------------------------------------------------------------------------------------------------
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Method and path of ``POST /fill``; "" as method where none is named."""
+    verb, space, target = path.partition(" ")
+    return (verb, target.strip()) if space and verb.isalpha() and verb.isupper() else ("", path)

@@ -12,6 +12,7 @@ from arr_bluegreen.deployment.deploy_content import refuse_pointing
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.description_read import parse_description
 from arr_bluegreen.deployment.events import Stamped
+from arr_bluegreen.deployment.gates import health_gap
 from arr_bluegreen.deployment.hands import Roles
 from arr_bluegreen.deployment.health_file import refuse_unfit
 from arr_bluegreen.deployment.journal import started
@@ -97,7 +98,7 @@ def _plan(deployment: Deployment, controls: Controls, now: Now, roles: Roles, ki
     needs_enabling = deployment.switch.by != "enabled" and not now.enabled(roles.new)
     durable = resolve_durable(deployment, safety, needs_enabling, accept_gap)
     steps = forward_steps(deployment, roles, durable)
-    gaps = (*_gaps(deployment, durable), *_uncounted(controls), *_several(now))
+    gaps = (*_gaps(deployment, durable), *health_gap(deployment, now), *_uncounted(controls), *_several(now))
     if roles.version and not asks_version(deployment.gate):
         gaps += (f"[gate] names no version: nothing will prove that it is version {roles.version} that answers",)
     held: tuple[str, ...] = ("enable",) if now.enabled(roles.new) else ()

@@ -94,7 +94,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """``[warm_up]``: each path is asked until it answered well ``times`` times in a row, within the deadline."""
+    """``[warm_up]``: each path is asked until it answered well ``times`` times in a row, within the deadline.
+
+    A path may name its own method (``POST /fill``). ``concurrency`` 0: all of a machine's at once.
+    """
 
     paths: tuple[str, ...] = ("/",)
     method: str = "GET"
@@ -105,6 +108,8 @@ class WarmUp:
     every: timedelta = timedelta(seconds=1)
     within: timedelta = timedelta(seconds=120)
     timeout: timedelta = timedelta(seconds=30)
+    concurrency: int = 0
+    slower_than: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,8 @@ def _warm_up(table: Table) -> WarmUp:
         every=table.duration("every", base.every),
         within=table.duration("within", base.within),
         timeout=table.duration("timeout", base.timeout),
+        concurrency=table.number("concurrency", base.concurrency, 0, 256),
+        slower_than=table.duration_or_none("slower_than"),
     )
     table.finish()
     return found

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from arr_bluegreen.control.interface import ProbeAnswer
 from arr_bluegreen.deployment.asking import ask_slot
-from arr_bluegreen.deployment.description import Gate, Slot
+from arr_bluegreen.deployment.description import Deployment, Gate, Slot
 from arr_bluegreen.deployment.hands import Hands
-from arr_bluegreen.deployment.matching import asks_version, why_not, why_not_version
+from arr_bluegreen.deployment.matching import asks_version, why_not, why_not_version, why_slow
 from arr_bluegreen.deployment.now import Now, farm_control
 from arr_bluegreen.deployment.proof import GateFailed, remembered, workers_now
-from arr_bluegreen.errors import WaitRanOutError
+from arr_bluegreen.errors import RefusedError, WaitRanOutError
 from arr_bluegreen.webfarm import FarmStatus, TestResult
 from arr_bluegreen.webfarm.change import ConfigChange
 
@@ -102,7 +102,8 @@ class ArrGate:
     def explain(self) -> Sequence[str]:
         return (
             "TestHealth from every ARR machine with the farm's own url, timeout and matches; where a health URL is "
-            "configured, ARR must call the servers healthy by itself; where none is, SetHealthy after a Success.",
+            "configured, ARR must call the servers healthy by itself; where none is, [gate] health_url (or the "
+            "version's URL) is tested, and SetHealthy follows a Success.",
         )
 
     def commits(self) -> Sequence[ConfigChange]:
@@ -125,9 +126,7 @@ class ArrGate:
     def _test(self, hands: Hands) -> str:
         for machine, status in zip(hands.controls.arr, hands.now().of(self.slot), strict=True):
             check, control = status.farm.health_check, farm_control(machine, hands.deployment, self.slot)
-            own = self.tests_health_url and bool(check.url)
-            url = check.url if own else self.how.health_url or self._url(hands, status)
-            codes, text = (check.status_code_match, check.response_match) if own else (self.how.status, "")
+            url, codes, text = arr_asks(hands.deployment, status, self.tests_health_url)
             for address in self.slot.addresses:
                 test = control.test_health(address, url, check.timeout, codes, text)
                 if test.result is not TestResult.SUCCESS:
@@ -136,10 +135,6 @@ class ArrGate:
                     hands.forget()
                     control.set_healthy({address: True})
         return ""
-
-    def _url(self, hands: Hands, status: FarmStatus) -> str:
-        host = hands.deployment.app.hosts[0] if hands.deployment.app.hosts else status.farm.name
-        return f"http://{host}/{self.how.version_url.lstrip('/')}"
 
     def _wait_healthy(self, hands: Hands) -> None:
         good = 0
@@ -167,11 +162,37 @@ class ArrGate:
         return ""
 
 
+def arr_asks(deployment: Deployment, status: FarmStatus, by_health_url: bool = True) -> tuple[str, str, str]:
+    """What ARR's TestHealth is given: URL, status list, text. The farm's own where it has a health URL: TestHealth does
+    not inherit them. Else ``[gate] health_url``, or the version's URL, and ``[gate] status``. Raises ``RefusedError``
+    where there is none of them."""
+    check, how = status.farm.health_check, deployment.gate
+    if check.url and by_health_url:
+        return check.url, check.status_code_match, check.response_match
+    if not how.health_url and not how.version_url:
+        raise RefusedError(
+            f"the farm '{status.farm.name}' on {status.machine} has no health URL, and [gate] names none to test",
+            hint="Set [gate] health_url, or version_url, or the farm's health_check.url.",
+        )
+    host = deployment.app.hosts[0] if deployment.app.hosts else status.farm.name
+    return how.health_url or f"http://{host}/{how.version_url.lstrip('/')}", how.status, ""
+
+
+def health_gap(deployment: Deployment, now: Now) -> tuple[str, ...]:
+    """What is tested where a farm has no health URL: so much less than ARR's own eyes see. Raises ``RefusedError``."""
+    told: list[str] = []
+    for status in now.farms():
+        url, codes, _ = arr_asks(deployment, status, deployment.switch.by != "health-file")
+        if not status.farm.health_check.url:
+            told.append(
+                f"the farm '{status.farm.name}' on {status.machine} has no health URL: ARR is made to test {url} "
+                f"(status {codes}) once, and a server it holds for unhealthy is set healthy after that"
+            )
+    return tuple(told)
+
+
 def judge(answer: ProbeAnswer, how: Gate, version: str) -> str:
     """Why an answer does not pass gate 1; "" when it does."""
-    slow = how.slower_than is not None and answer.seconds > how.slower_than.total_seconds()
     return (
-        why_not(answer, how.status)
-        or why_not_version(answer, how, version)
-        or (f"took {answer.seconds:.2f} s" if slow else "")
+        why_not(answer, how.status) or why_not_version(answer, how, version) or why_slow(answer, how.slower_than)
     )

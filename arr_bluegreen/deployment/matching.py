@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 from arr_bluegreen.control.interface import ProbeAnswer
 from arr_bluegreen.deployment.description import Gate
@@ -32,6 +33,12 @@ def why_not(answer: ProbeAnswer, status: str, text: str = "") -> str:
     if text and text not in answer.text:
         return f"the text '{text}' is not in the answer"
     return ""
+
+
+def why_slow(answer: ProbeAnswer, limit: timedelta | None) -> str:
+    """Why an answer came too late; "" when it did not, or when any time will do."""
+    slow = limit is not None and answer.seconds > limit.total_seconds()
+    return f"took {answer.seconds:.2f} s" if slow else ""
 
 
 def asks_version(gate: Gate) -> bool:

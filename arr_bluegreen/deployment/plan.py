@@ -18,7 +18,7 @@ from arr_bluegreen.deployment.hands import Roles
 from arr_bluegreen.deployment.hooks import RunHook
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.prepare import Fence, StartSlot
-from arr_bluegreen.deployment.prove_front import ProveFront
+from arr_bluegreen.deployment.prove_front import ProveFront, WakeFront
 from arr_bluegreen.deployment.retire_due import RetireDue
 from arr_bluegreen.deployment.step import Step
 from arr_bluegreen.deployment.switch import BringIn, FlipFile, TakeOut
@@ -101,7 +101,7 @@ def back_steps(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step
     """The sequence back to ``roles.old``, after the switch began: made from what is seen, never a blind undo."""
     turned = replace(roles, new=roles.old, old=roles.new, version="", quick=True)
     steps = (*_prepare(deployment, turned), *_switch(deployment, turned), *_after(deployment, turned, durable))
-    return _with_hooks_back(deployment, tuple(one for one in steps if not isinstance(one, (BakeNew, Fence))))
+    return _with_hooks_back(deployment, tuple(one for one in steps if not isinstance(one, (BakeNew, Fence, WakeFront))))
 
 
 def clear_steps(deployment: Deployment, roles: Roles, enabled_by_us: tuple[str, ...]) -> tuple[Step, ...]:
@@ -121,7 +121,7 @@ def clear_steps(deployment: Deployment, roles: Roles, enabled_by_us: tuple[str, 
 def _prepare(deployment: Deployment, roles: Roles) -> tuple[Step, ...]:
     by, new = deployment.switch.by, roles.new
     prove = ProveVersion(new, deployment.gate, roles.version, roles.quick)
-    steps: list[Step] = []
+    steps: list[Step] = [WakeFront(deployment.gate)] if deployment.app.front else []
     if not roles.quick:
         steps.append(Want(roles.old, new, begins=False, name="want-old", phase="deploy"))
     if by != "rule":

@@ -27,11 +27,11 @@ def remembered(hands: Hands, slot: Slot, fact: str) -> bool:
 
 def distrust(hands: Hands) -> None:
     """A run goes on after a pause before its switch: what was proven hours ago, maybe of the same worker process, says
-    nothing of now. Both gates, and the smoke test, are passed again."""
+    nothing of now. Both gates, and the smoke test, are passed again; the front pools may have gone to sleep."""
     if hands.memory.way != FORWARD or hands.memory.get("switch_begun"):
         return
     if hands.memory.get("gated") is not None:
         hands.note("unproven", True)
-    for fact in ("arr_gated", "ran:smoke_test"):
+    for fact in ("woken", "arr_gated", "ran:smoke_test"):
         if hands.memory.get(fact) is not None:
             hands.note(fact, None)

@@ -22,6 +22,35 @@ PLAIN = (("Cache-Control", "no-cache"), ("Pragma", "no-cache"))
 
 
 @dataclass(frozen=True)
+class WakeFront:
+    """Each front pool has a worker process: run-time states live in it, and whether SetState starts one, or fails
+    without, nobody documents (arr.md 8.1). Any answer will do."""
+
+    how: Gate
+    name: str = "wake"
+    phase: str = "deploy"
+
+    def title(self) -> str:
+        return "Wake the front pools"
+
+    def explain(self) -> Sequence[str]:
+        return ("One request through every front binding, on each ARR machine, before any run-time state is set.",)
+
+    def commits(self) -> Sequence[ConfigChange]:
+        return ()
+
+    def holds(self, hands: Hands) -> bool:
+        return bool(hands.memory.get("woken"))
+
+    def perform(self, hands: Hands) -> None:
+        for machine in hands.controls.arr:
+            requests = front_requests(hands, machine, self.how)
+            if requests:
+                machine.probe.ask(requests)
+        hands.note("woken", True)
+
+
+@dataclass(frozen=True)
 class ProveFront:
     """Every front binding answers with the version, from every ARR machine."""
 

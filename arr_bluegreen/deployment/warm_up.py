@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from arr_bluegreen.deployment.asking import ask_slot
 from arr_bluegreen.deployment.description import Slot, WarmUp
 from arr_bluegreen.deployment.hands import Hands
-from arr_bluegreen.deployment.matching import why_not
+from arr_bluegreen.deployment.matching import why_not, why_slow
 from arr_bluegreen.deployment.proof import GateFailed, remembered, workers_now
 from arr_bluegreen.webfarm.change import ConfigChange
 
@@ -29,9 +29,11 @@ class WarmSlot:
     def explain(self) -> Sequence[str]:
         if self.again:
             return ("Where the commit restarted worker processes; the same list.",)
+        how, at_a_time = self.how, f", {self.how.concurrency} at a time" if self.how.concurrency else ""
+        quick = f" in {how.slower_than.total_seconds():g} s" if how.slower_than is not None else ""
         return (
-            f"{self.how.method} {', '.join(self.how.paths)} on the slot's own machine, status {self.how.status}, "
-            f"{self.how.times} time(s) in a row, within {self.how.within.total_seconds():.0f} s.",
+            f"{how.method} {', '.join(how.paths)} on the slot's own machine{at_a_time}, status {how.status}{quick}, "
+            f"{how.times} time(s) in a row, within {how.within.total_seconds():.0f} s.",
         )
 
     def commits(self) -> Sequence[ConfigChange]:
@@ -58,9 +60,12 @@ class WarmSlot:
 
     def _bad(self, hands: Hands) -> str:
         how = self.how
-        answers = ask_slot(hands, self.slot, how.paths, how.timeout, host=how.host, method=how.method)
+        many = how.concurrency
+        answers = ask_slot(
+            hands, self.slot, how.paths, how.timeout, host=how.host, method=how.method, concurrency=many
+        )
         for member, path, answer in answers:
-            reason = why_not(answer, how.status, how.text)
+            reason = why_not(answer, how.status, how.text) or why_slow(answer, how.slower_than)
             if reason:
                 return f"{member.address}{path}: {reason}"
         return ""
