@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from arr_bluegreen.webfarm.farm import WebFarm
     from arr_bluegreen.webfarm.proxy import Proxy
     from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
-    from arr_bluegreen.webfarm.site import ApplicationPool, Site
+    from arr_bluegreen.webfarm.site import Application, ApplicationPool, Site
     from arr_bluegreen.webfarm.webfarms import WebFarms
 
 
@@ -162,6 +162,10 @@ class ApplicationHost:
     def default_site(self) -> Site:
         """What a site with one bare application and folder is like here (the defaults elements, else the schema)."""
         return self.reading.default_site
+
+    def default_application(self, site: str) -> Application:
+        """What an application of this site is like with nothing written on it (its own and its section's defaults)."""
+        return self.reading.default_application(site)
 
     def setting(self, word: type[Any], names: tuple[str, ...], field: str) -> Effective:
         """One setting with its origin: ``setting(ApplicationPool, ("shop-blue",), "process_model.idle_timeout")``.

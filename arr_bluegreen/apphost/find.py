@@ -131,7 +131,7 @@ class Finder:
 
     def _part(self, element: Element) -> str:
         tag = str(element.tag)
-        key = tuple((name, element.get(name, "")) for name in _names_of(element))
+        key = tuple((name, element.get(name, "")) for name in key_names(element))
         text = tag + "".join(f"[@{name}='{value}']" for name, value in key)
         parent = element.getparent()
         if parent is None or self.step(parent, Step(tag, key)) is element:
@@ -157,6 +157,13 @@ def folded(parent: Element, values: tuple[str, ...]) -> tuple[str, ...]:
 def path_of(element: Element) -> str:
     """The path that names an element, for people; ``Finder.path_of`` is quicker for many."""
     return Finder(element.getroottree().getroot()).path_of(element)
+
+
+def key_names(element: Element) -> tuple[str, ...]:
+    """The attributes that tell an element from its like in a path; () for one that is told by its tag alone."""
+    if element.tag == "add":
+        return next((one for one in _KEYS_OF_ADD if all(name in element.attrib for name in one)), ())
+    return _KEYS.get(str(element.tag), ())
 
 
 # -- private ---------------------------------------------------------------------------------------------
@@ -186,12 +193,6 @@ def _parts(path: str) -> Iterator[re.Match[str] | None]:
         found = re.compile(_PART, re.S).match(path, at)
         yield found
         at = found.end() if found else len(path)
-
-
-def _names_of(element: Element) -> tuple[str, ...]:
-    if element.tag == "add":
-        return next((one for one in _KEYS_OF_ADD if all(name in element.attrib for name in one)), ())
-    return _KEYS.get(str(element.tag), ())
 
 
 def _reads(element: Element, key: Key) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from arr_bluegreen.apphost import lint_farms, lint_rules, lint_sites, rewrite, sites, webfarms
+from arr_bluegreen.apphost import lint_bindings, lint_farms, lint_keys, lint_rules, lint_sites, rewrite, sites, webfarms
 from arr_bluegreen.apphost.document import ApplicationHost
 from arr_bluegreen.apphost.lint_model import (
     ERROR,
@@ -28,6 +28,7 @@ from arr_bluegreen.apphost.lint_model import (
 from arr_bluegreen.apphost.reading import Reading
 from arr_bluegreen.apphost.tree import Element
 from arr_bluegreen.errors import ConfigurationError, NoSuchObject
+from arr_bluegreen.webfarm.routing import targets
 
 __all__ = ["HAZARDS", "Finding", "Hazard", "Severity", "explain", "lint"]
 
@@ -43,7 +44,14 @@ UNREADABLE = Hazard(
     lambda seen: [],
     refused=True,
 )
-HAZARDS: tuple[Hazard, ...] = (UNREADABLE, *lint_farms.HAZARDS, *lint_rules.HAZARDS, *lint_sites.HAZARDS)
+HAZARDS: tuple[Hazard, ...] = (
+    UNREADABLE,
+    *lint_farms.HAZARDS,
+    *lint_keys.HAZARDS,
+    *lint_rules.HAZARDS,
+    *lint_sites.HAZARDS,
+    *lint_bindings.HAZARDS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ def lint(host: ApplicationHost) -> tuple[Finding, ...]:
     seen = _look(reading, faults)
     places = _Places(reading)
     found = [_finding(hazard, hit, places) for hazard in HAZARDS for hit in hazard.look(seen)]
-    return tuple(sorted([*faults, *found], key=_order))
+    return tuple(sorted([*dict.fromkeys(faults), *found], key=_order))
 
 
 def explain(code: str) -> Hazard:
@@ -138,25 +146,28 @@ def _farms(reading: Reading, faults: list[Finding]) -> Iterator[FarmSeen]:
 
 
 def _rules(reading: Reading, faults: list[Finding]) -> Iterator[RuleSeen]:
+    maps = [one for found in _read(lambda: reading.rewrite_maps, faults) for one in found]
     places = [(section, "", True) for section in reading.find.sections(rewrite.GLOBAL_RULES)]
     for path in ["", *reading.find.paths()]:
         places += [(section, path, False) for section in reading.find.sections(rewrite.RULES, path)]
     for section, path, is_global in places:
         for element in section.iterchildren("rule"):
             for word in _read(rewrite.read_rule, faults, element, reading):
-                yield RuleSeen(element, word, path, is_global)
+                yield RuleSeen(element, word, path, is_global, targets(word, maps))
 
 
 def _sites(reading: Reading, faults: list[Finding]) -> Iterator[SiteSeen]:
     for element in _items(reading, sites.SITES, "site"):
-        for word in _read(sites.read_site, faults, element, element.getparent(), reading):
-            yield SiteSeen(element, word)
+        for defaults in _read(reading.defaults, faults, element.getparent()):
+            for word in _read(sites.read_site, faults, element, defaults, reading):
+                yield SiteSeen(element, word)
 
 
 def _pools(reading: Reading, faults: list[Finding]) -> Iterator[PoolSeen]:
     for element in _items(reading, sites.POOLS, "add"):
-        for word in _read(sites.read_pool, faults, element, element.getparent(), reading):
-            yield PoolSeen(element, word, "managedRuntimeVersion" in element.attrib)
+        for defaults in _read(reading.defaults, faults, element.getparent()):
+            for word in _read(sites.read_pool, faults, element, defaults, reading):
+                yield PoolSeen(element, word, "managedRuntimeVersion" in element.attrib)
 
 
 def _items(reading: Reading, section: str, tag: str) -> Iterable[Element]:

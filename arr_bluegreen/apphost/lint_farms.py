@@ -16,6 +16,7 @@ from arr_bluegreen.apphost.lint_model import (
     ServerSeen,
     is_loopback,
 )
+from arr_bluegreen.apphost.lint_requests import port_of
 from arr_bluegreen.apphost.tree import Element
 
 SUPPORTED_ALGORITHMS = ("WeightedRoundRobin", "RequestHash")
@@ -36,17 +37,20 @@ def _same_place(seen: Seen) -> list[Hit]:
     for farm in seen.farms:
         for at, two in enumerate(farm.servers):
             for one in farm.servers[:at]:
-                if _one_place(seen, one, two):
+                scheme = next((each for each in seen.schemes(farm) if _one_place(seen, each, one, two)), None)
+                if scheme is not None:
                     what = f"servers '{one.word.address}' and '{two.word.address}' of farm '{farm.word.name}'"
-                    hits.append(Hit(two.element, f"{what} are one place: port {two.word.http_port} of this machine"))
+                    port = port_of(two.word, scheme)
+                    hits.append(Hit(two.element, f"{what} are one place: port {port} of this machine"))
     return hits
 
 
-def _one_place(seen: Seen, one: ServerSeen, two: ServerSeen) -> bool:
-    if one.word.http_port != two.word.http_port or one.word.address.casefold() == two.word.address.casefold():
+def _one_place(seen: Seen, scheme: str, one: ServerSeen, two: ServerSeen) -> bool:
+    same_port = port_of(one.word, scheme) == port_of(two.word, scheme)
+    if not same_port or one.word.address.casefold() == two.word.address.casefold():
         return False
-    first = {id(site.element) for site in seen.sites_of(one.word)}
-    second = {id(site.element) for site in seen.sites_of(two.word)}
+    first = {id(site.element) for site in seen.sites_at(one.word, scheme)}
+    second = {id(site.element) for site in seen.sites_at(two.word, scheme)}
     if first or second:
         return bool(first & second)
     return is_loopback(one.word.address) and is_loopback(two.word.address) and not _both_127(one, two)

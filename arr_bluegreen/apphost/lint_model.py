@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
+from arr_bluegreen.apphost.lint_requests import port_of
 from arr_bluegreen.apphost.tree import Element
 from arr_bluegreen.webfarm.farm import Server, WebFarm
+from arr_bluegreen.webfarm.routing import Target
 from arr_bluegreen.webfarm.rule import Condition, Rule
 from arr_bluegreen.webfarm.site import ApplicationPool, Binding, Site
 
@@ -77,31 +79,18 @@ class FarmSeen:
 
 @dataclass(frozen=True, slots=True)
 class RuleSeen:
-    """A rule, its element, the location it lies in ("" for globalRules), and the host its action's url names."""
+    """A rule, its element, the location it lies in ("" for the server's own), and where it may send requests."""
 
     element: Element
     word: Rule
     location: str
     is_global: bool
+    targets: tuple[Target, ...] = ()
 
     @property
     def target(self) -> str:
-        """The host part of a rewrite to an absolute url, lower case, without port; "" for none or a back-reference."""
-        if self.word.action.type != "Rewrite":
-            return ""
-        found = re.match(r"(?i)(?:https?|ws|wss)://([^/:{}]+)", self.word.action.url)
-        return found[1].casefold() if found else ""
-
-    @property
-    def target_port(self) -> int | None:
-        """The port in that url; None when it names none."""
-        found = re.match(r"(?i)[a-z]+://[^/:{}]+:(\d+)", self.word.action.url)
-        return int(found[1]) if found else None
-
-    @property
-    def catches_all(self) -> bool:
-        """Whether it matches every path and has no condition that is required."""
-        return matches_every_path(self.word) and not self.word.conditions
+        """The first host it rewrites to, lower case; "" for none and for one that only the request knows."""
+        return self.targets[0].host if self.targets else ""
 
     def conditions_on(self, *inputs: str) -> list[Condition]:
         """The conditions on one of these inputs (``{HTTP_HOST}``), compared without case."""
@@ -153,22 +142,36 @@ class Seen:
         """The enabled rules that rewrite to this farm."""
         return self._rules.get(farm.word.name.casefold(), [])
 
-    def sites_of(self, server: Server) -> list[SiteSeen]:
-        """The sites of this machine that would answer at the server's http port."""
-        at_port = self._sites.get(server.http_port, [])
-        return [one for one in at_port if any(reaches(server, binding) for binding in one.word.bindings)]
+    def schemes(self, farm: FarmSeen) -> list[str]:
+        """How the rules speak to the farm: http, https or both; http when none does (arr.md 2.3)."""
+        name = farm.word.name.casefold()
+        found = [one.scheme for rule in self.rules_of(farm) for one in rule.targets if one.host == name]
+        return list(dict.fromkeys(found)) or ["http"]
+
+    def sites_of(self, farm: FarmSeen, server: Server) -> list[SiteSeen]:
+        """The sites of this machine that would answer at the server's port, or ports."""
+        return list(
+            {id(site.element): site for one in self.schemes(farm) for site in self.sites_at(server, one)}.values()
+        )
+
+    def sites_at(self, server: Server, scheme: str) -> list[SiteSeen]:
+        """The sites of this machine that would answer at the server's port for a scheme."""
+        at_port = self._sites.get(port_of(server, scheme), [])
+        return [one for one in at_port if any(reaches(server, binding, scheme) for binding in one.word.bindings)]
 
     @cached_property
     def slot_sites(self) -> tuple[SiteSeen, ...]:
         """The sites that some farm's server reaches."""
-        reached = {id(s.element): s for farm in self.farms for one in farm.servers for s in self.sites_of(one.word)}
+        reached = {
+            id(s.element): s for farm in self.farms for one in farm.servers for s in self.sites_of(farm, one.word)
+        }
         return tuple(reached.values())
 
     @cached_property
     def front_sites(self) -> tuple[SiteSeen, ...]:
         """The sites that listen on the ports the farms' rules name (80 and 443 when they name none), slots excepted."""
         farms = {farm.word.name.casefold() for farm in self.farms}
-        routing = [one for one in self.rules if one.target in farms and one.word.enabled]
+        routing = [one for one in self.rules if one.word.enabled and any(each.host in farms for each in one.targets)]
         if not routing:
             return ()
         by_location = {one.location.split("/")[0].casefold() for one in routing if one.location}
@@ -202,8 +205,8 @@ class Seen:
     def _rules(self) -> dict[str, list[RuleSeen]]:
         found: dict[str, list[RuleSeen]] = {}
         for one in self.rules:
-            if one.word.enabled and one.target:
-                found.setdefault(one.target, []).append(one)
+            for host in dict.fromkeys(each.host for each in one.targets if one.word.enabled):
+                found.setdefault(host, []).append(one)
         return found
 
     @cached_property
@@ -215,22 +218,12 @@ class Seen:
         return found
 
 
-def matches_every_path(rule: Rule) -> bool:
-    """Whether ``match/@url`` lets every path through: ``*`` in Wildcard, ``.*`` and its like else (arr.md 2.2)."""
-    url = rule.match.url
-    if rule.match.negate:
-        return False
-    if rule.pattern_syntax == "Wildcard":
-        return url == "*"
-    return re.fullmatch(r"\^?\(?\.\*\??\)?\$?", url) is not None or url in ("", "^")
-
-
 def front_ports(rules: list[RuleSeen]) -> set[int]:
     """The ports that conditions on {SERVER_PORT} name; 80 and 443 when there are none."""
     named = (
         re.sub(r"[\^$\\()]", "", c.pattern) for r in rules for c in r.conditions_on("{SERVER_PORT}") if not c.negate
     )
-    found = {int(one) for text in named for one in text.split("|") if one.isdigit()}
+    found = {int(one) for text in named for one in text.split("|") if re.fullmatch("[0-9]{1,5}", one)}
     return found or {80, 443}
 
 
@@ -244,13 +237,14 @@ def is_web(binding: Binding) -> bool:
     return binding.protocol.casefold() in ("http", "https")
 
 
-def reaches(server: Server, binding: Binding) -> bool:
-    """Whether a request to the server's address and http port can meet this binding, as far as a file can tell.
+def reaches(server: Server, binding: Binding, scheme: str) -> bool:
+    """Whether a request to the server's address and port can meet this binding, as far as a file can tell.
 
     An address that is no loopback and in no binding may be another machine; an alias of this one (arr.md 5.10) is
     taken for it when a site has exactly that uncommon port.
     """
-    if binding.protocol.casefold() != "http" or binding.port != server.http_port:
+    port = port_of(server, scheme)
+    if binding.protocol.casefold() != scheme or binding.port != port:
         return False
     address = server.address.casefold()
     ip = binding.address.strip("[]").casefold()
@@ -258,4 +252,4 @@ def reaches(server: Server, binding: Binding) -> bool:
         return ip == address.strip("[]") or (address == "localhost" and ip in ("127.0.0.1", "::1"))
     if is_loopback(address) or binding.host.casefold() == address:
         return True
-    return "." not in address and ":" not in address and server.http_port not in (80, 443)
+    return "." not in address and ":" not in address and port not in (80, 443)

@@ -5,19 +5,9 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 
-from arr_bluegreen.apphost.lint_model import (
-    ERROR,
-    INFO,
-    WARNING,
-    Hazard,
-    Hit,
-    RuleSeen,
-    Seen,
-    matches_every_path,
-)
-
-MANAGER_RULE = re.compile(r"(?i)ARR_(?P<farm>.+?)_loadbalance(?:_SSL)?\Z")
-"""Names IIS Manager takes for its own (arr.md 2.3)."""
+from arr_bluegreen.apphost.lint_model import ERROR, INFO, WARNING, FarmSeen, Hazard, Hit, RuleSeen, Seen, SiteSeen
+from arr_bluegreen.apphost.lint_requests import compiled, request_to, takes
+from arr_bluegreen.webfarm.routing import Target, ends, managers_farm, takes_every_path, takes_everything
 
 _VARIABLES = frozenset(re.findall("[A-Z_]+", """
     ALL_HTTP ALL_RAW APP_POOL_ID APPL_MD_PATH APPL_PHYSICAL_PATH AUTH_PASSWORD AUTH_TYPE AUTH_USER
@@ -48,48 +38,54 @@ _SLIPS = {
 
 def _swallowed(seen: Seen) -> list[Hit]:
     hits = []
-    rules = seen.global_rules
-    for at, late in enumerate(rules):
-        early = next((one for one in rules[:at] if one.word.stop_processing and one.catches_all), None)
+    early: RuleSeen | None = None
+    for late in seen.global_rules:
         if early is not None and late.target and late.target != early.target:
             what = f"rule '{late.word.name}' (to '{late.target}') never runs: '{early.word.name}' takes everything"
             hits.append(Hit(late.element, what))
+        if early is None and ends(late.word) and takes_everything(late.word):
+            early = late
     return hits
 
 
 def _loops(seen: Seen) -> list[Hit]:
     hits = []
     for farm in seen.farms:
-        slots = [site for one in farm.servers for site in seen.sites_of(one.word)]
-        for rule in seen.rules_of(farm) if slots else []:
-            # a rule in a site's own location runs for that site only (arr.md 2.4)
-            own = {site.word.name.casefold() for site in slots}
-            here = rule.location.split("/")[0].casefold()
-            if (not rule.location or here in own) and not _kept_out(rule):
-                what = (
-                    f"rule '{rule.word.name}' also takes what ARR sends to site '{slots[0].word.name}' on this machine"
-                )
+        for rule in seen.rules_of(farm):
+            site = _meets_again(seen, farm, rule)
+            if site is not None:
+                what = f"rule '{rule.word.name}' also takes what ARR sends to site '{site.word.name}' on this machine"
                 hits.append(Hit(rule.element, what))
     return hits
 
 
-def _kept_out(rule: RuleSeen) -> bool:
-    """Whether a condition can tell the front's requests from the slots': the port, or that TLS ends at the front."""
-    told = rule.conditions_on("{SERVER_PORT}", "{HTTPS}", "{SERVER_PORT_SECURE}", "{LOCAL_ADDR}")
-    return any(not one.negate for one in told) and rule.word.logical_grouping == "MatchAll"
+def _meets_again(seen: Seen, farm: FarmSeen, rule: RuleSeen) -> SiteSeen | None:
+    """A slot site of this machine at which the rule takes what it has sent there."""
+    here = rule.location.split("/")[0].casefold()
+    for scheme in {one.scheme for one in rule.targets if one.host == farm.word.name.casefold()}:
+        for server in farm.servers:
+            for site in seen.sites_at(server.word, scheme):
+                # a rule in a site's own location runs for that site only (arr.md 2.4)
+                runs = not rule.location or here == site.word.name.casefold()
+                if runs and takes(rule.word, request_to(farm.word, server.word, scheme)):
+                    return site
+    return None
 
 
 def _farm_is_gone(seen: Seen) -> list[Hit]:
-    hits = []
-    for rule in seen.rules:
-        owned = MANAGER_RULE.match(rule.word.name)
-        farm_like = rule.target and "." not in rule.target and rule.target_port is None and rule.target != "localhost"
-        wanted = owned["farm"] if owned else rule.target if farm_like else ""
-        if rule.word.enabled and wanted and rule.target and seen.farm(rule.target) is None:
-            hits.append(
-                Hit(rule.element, f"rule '{rule.word.name}' rewrites to '{rule.target}', and there is no such farm")
-            )
-    return hits
+    return [
+        Hit(rule.element, f"rule '{rule.word.name}' rewrites to '{one.host}', and there is no such farm")
+        for rule in seen.rules
+        for one in {each.host: each for each in rule.targets}.values()
+        if rule.word.enabled and _meant_a_farm(rule, one) and seen.farm(one.host) is None
+    ]
+
+
+def _meant_a_farm(rule: RuleSeen, target: Target) -> bool:
+    """Whether a host was surely meant as a farm: by the rule's name, or for it is no name that DNS would know."""
+    if managers_farm(rule.word.name) or rule.word.name.casefold().startswith(f"arr-bluegreen {target.host} "):
+        return True
+    return "." not in target.host and ":" not in target.host and target.may_be_farm and target.host != "localhost"
 
 
 def _farm_is_off(seen: Seen) -> list[Hit]:
@@ -105,24 +101,30 @@ def _no_rule(seen: Seen) -> list[Hit]:
     return [
         Hit(farm.element, f"no enabled rule of this file rewrites to farm '{farm.word.name}'")
         for farm in seen.farms
-        if not seen.rules_of(farm) and not any("{" in rule.word.action.url.split("{R:")[0] for rule in seen.rules)
+        if not seen.rules_of(farm) and not any(_leads_anywhere(rule) for rule in seen.rules)
     ]
+
+
+def _leads_anywhere(rule: RuleSeen) -> bool:
+    """Whether only the request knows the host it rewrites to."""
+    return rule.word.action.type == "Rewrite" and not rule.targets and "{" in rule.word.action.url.split("{R:")[0]
 
 
 def _manager_owns(seen: Seen) -> list[Hit]:
     return [
         Hit(one.element, f"rule '{one.word.name}' bears a name that IIS Manager takes for its own")
         for one in seen.rules
-        if one.is_global and MANAGER_RULE.match(one.word.name)
+        if one.is_global and managers_farm(one.word.name)
     ]
 
 
 def _misspelt_variable(seen: Seen) -> list[Hit]:
     hits = []
+    own = {one.name.upper() for rule in seen.rules for one in rule.word.server_variables}
     for rule in seen.rules:
         texts = [one.input for one in rule.word.conditions] + [rule.word.action.url]
         for name in dict.fromkeys(found for text in texts for found in re.findall(r"\{([A-Za-z_]+)\}", text)):
-            meant = _meant(name.upper())
+            meant = None if name.upper() in own else _meant(name.upper())
             if meant is not None:
                 hint = f"; {{{meant}}} is probably meant" if meant else ""
                 hits.append(Hit(rule.element, f"rule '{rule.word.name}' asks for {{{name}}}, no server variable{hint}"))
@@ -145,24 +147,33 @@ def _regex_in_wildcard(seen: Seen) -> list[Hit]:
         for rule in seen.rules
         if rule.word.pattern_syntax == "Wildcard"
         for pattern in [rule.word.match.url, *(one.pattern for one in rule.word.conditions)]
-        if re.search(r"^\^|\$$|\\\.|\.\*", pattern)
+        if re.search(r"^\^|\$$|\\\.|^\.\*|\(\.\*", pattern)
     ]
 
 
 def _broken_regex(seen: Seen) -> list[Hit]:
     return [
-        Hit(rule.element, f"rule '{rule.word.name}': the pattern {pattern} has brackets that do not match")
+        Hit(rule.element, f"rule '{rule.word.name}': the pattern {pattern} is none: {what}")
         for rule in seen.rules
         if rule.word.pattern_syntax == "ECMAScript"
         for pattern in [rule.word.match.url, *(one.pattern for one in rule.word.conditions)]
-        if _unbalanced(pattern)
+        if (what := _broken(pattern))
     ]
 
 
-def _unbalanced(pattern: str) -> bool:
-    bare = re.sub(r"\\.", "", pattern)
-    bare = re.sub(r"\[\^?\]?[^\]]*\]", "", bare)
-    return bare.count("(") != bare.count(")") or "[" in bare
+def _broken(pattern: str) -> str:
+    """What makes a pattern no regular expression in any dialect; "" for nothing."""
+    try:
+        compiled(pattern)
+    except re.error as error:
+        return error.msg if error.msg.startswith(_BROKEN) else ""
+    except (OverflowError, RecursionError):
+        return ""
+    return ""
+
+
+_BROKEN = ("nothing to repeat", "missing ), unter", "unbalanced paren", "unterminated character", "multiple repeat")
+"""The beginnings of Python's messages for what ECMAScript refuses too."""
 
 
 def _same_condition_twice(seen: Seen) -> list[Hit]:
@@ -180,22 +191,33 @@ def _misses_the_root(seen: Seen) -> list[Hit]:
     return [
         Hit(rule.element, f"rule '{rule.word.name}' matches {rule.word.match.url}, which the address '/' does not")
         for rule in seen.rules
-        if rule.target in farms and rule.word.match.url.strip("^$()") == ".+" and not rule.word.match.negate
+        if any(one.host in farms for one in rule.targets)
+        if rule.word.match.url.strip("^$()") == ".+" and not rule.word.match.negate
     ]
 
 
 def _same_order(seen: Seen) -> list[Hit]:
     """Two farms' rules with the same conditions: the first takes all."""
     hits = []
-    rules = [one for one in seen.global_rules if one.target and matches_every_path(one.word) and one.word.conditions]
+    rules = [one for one in seen.global_rules if one.target and one.word.conditions]
     for at, late in enumerate(rules):
-        for early in rules[:at]:
-            same = set(early.word.conditions) <= set(late.word.conditions)
-            if same and early.word.stop_processing and early.target != late.target:
-                what = f"rule '{late.word.name}' never runs: '{early.word.name}' before it takes the same requests"
-                hits.append(Hit(late.element, what))
-                break
+        early = next((one for one in rules[:at] if one.target != late.target and _takes_all_of(one, late)), None)
+        if early is not None:
+            what = f"rule '{late.word.name}' never runs: '{early.word.name}' before it takes the same requests"
+            hits.append(Hit(late.element, what))
     return hits
+
+
+def _takes_all_of(early: RuleSeen, late: RuleSeen) -> bool:
+    """Whether ``early`` takes whatever ``late`` would, by the conditions they share."""
+    if not (takes_every_path(early.word) and ends(early.word)):
+        return False
+    if early.word.pattern_syntax != late.word.pattern_syntax:
+        return False
+    theirs = set(late.word.conditions)
+    cases = [theirs] if late.word.logical_grouping == "MatchAll" else [{one} for one in theirs]
+    ours = set(early.word.conditions)
+    return all(ours <= one if early.word.logical_grouping == "MatchAll" else bool(ours & one) for one in cases)
 
 
 HAZARDS = (
@@ -256,7 +278,7 @@ HAZARDS = (
     Hazard(
         "ARR029", ERROR, "a pattern that is no regular expression",
         "One malformed global rule answers 500.51 for every site of the server (arr.md 2.2).",
-        "Correct the pattern's brackets.",
+        "Correct the pattern; a lone * is a wildcard, and .* a regular expression.",
         _broken_regex,
     ),
     Hazard(

@@ -1,62 +1,10 @@
-"""Hazards of sites, bindings and application pools, seen from the farm that stands on them."""
+"""Hazards of sites and application pools, seen from the farm that stands on them."""
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
-from arr_bluegreen.apphost.lint_model import (
-    ERROR,
-    INFO,
-    WARNING,
-    FarmSeen,
-    Hazard,
-    Hit,
-    PoolSeen,
-    RuleSeen,
-    Seen,
-    SiteSeen,
-    front_ports,
-    is_web,
-)
-from arr_bluegreen.webfarm.farm import Server
-
-
-def _refuses_the_host(seen: Seen) -> list[Hit]:
-    hits = []
-    for farm in seen.farms:
-        for one in farm.servers:
-            sites = seen.sites_of(one.word)
-            for host in _hosts_sent(seen, farm, one.word) if sites else []:
-                if not any(_accepts(site, one.word.http_port, host) for site in sites):
-                    who = f"site '{sites[0].word.name}' (server '{one.word.address}')"
-                    hits.append(Hit(sites[0].element, f"{who} has no binding for the host '{host}' that ARR sends"))
-    return hits
-
-
-def _hosts_sent(seen: Seen, farm: FarmSeen, server: Server) -> list[str]:
-    """The Host headers a server gets, as far as the rules tell (arr.md 5.9)."""
-    if server.host_name:
-        return [server.host_name]
-    if farm.word.protocol.alternate_host_name:
-        return [farm.word.protocol.alternate_host_name]
-    if not farm.word.protocol.preserve_host_header:
-        return []  # the sources do not agree on what is sent then
-    return list(dict.fromkeys(host for rule in seen.rules_of(farm) for host in _plain_hosts(rule)))
-
-
-def _plain_hosts(rule: RuleSeen) -> list[str]:
-    hosts = []
-    for one in rule.conditions_on("{HTTP_HOST}"):
-        bare = re.sub(r"\(:\d+\)\?$", "", one.pattern.strip("^$")).replace("\\.", ".")
-        hosts += [part for part in bare.strip("()").split("|") if re.fullmatch(r"[\w.-]+", part) and not one.negate]
-    return hosts
-
-
-def _accepts(site: SiteSeen, port: int, host: str) -> bool:
-    return any(
-        is_web(one) and one.port == port and one.host.casefold() in ("", host.casefold()) for one in site.word.bindings
-    )
+from arr_bluegreen.apphost.lint_model import ERROR, INFO, WARNING, Hazard, Hit, PoolSeen, Seen, SiteSeen
 
 
 def _slot_idles(seen: Seen) -> list[Hit]:
@@ -134,7 +82,7 @@ def _several_fronts(seen: Seen) -> list[Hit]:
     return [Hit(pools[1].element, f"the front's sites run in several pools: {names}")]
 
 
-def _front_garden(seen: Seen) -> list[Hit]:
+def _front_of_several(seen: Seen) -> list[Hit]:
     return [
         Hit(
             pool.element,
@@ -179,49 +127,12 @@ def _front_in_slot_pool(seen: Seen) -> list[Hit]:
     ]
 
 
-def _nobody_listens(seen: Seen) -> list[Hit]:
-    farms = {farm.word.name.casefold() for farm in seen.farms}
-    return [
-        Hit(rule.element, f"rule '{rule.word.name}' waits for '{host}', and no site has a binding for it")
-        for rule in seen.rules
-        if rule.target in farms and rule.word.enabled and seen.sites
-        for host in _plain_hosts(rule)
-        if not any(_listens(site, host, front_ports([rule])) for site in seen.sites)
-    ]
-
-
-def _listens(site: SiteSeen, host: str, ports: set[int]) -> bool:
-    bindings = [one for one in site.word.bindings if is_web(one) and one.port in ports]
-    return any(one.host.casefold() in ("", host.casefold()) for one in bindings)
-
-
-def _same_binding(seen: Seen) -> list[Hit]:
-    hits = []
-    first: dict[tuple[str, str], SiteSeen] = {}
-    for site in seen.sites:
-        for one in site.word.bindings:
-            other = first.setdefault((one.protocol.casefold(), one.information.casefold()), site)
-            if other is not site and is_web(one):
-                what = f"sites '{other.word.name}' and '{site.word.name}' both have the binding {one.protocol}"
-                hits.append(Hit(site.element, f"{what} {one.information}"))
-    return hits
-
-
 def _no_such_pool(seen: Seen) -> list[Hit]:
     return [
         Hit(site.element, f"site '{site.word.name}' runs in pool '{app.pool}', and there is no such pool")
         for site in seen.sites
         for app in site.word.applications
         if app.pool and seen.pool(app.pool) is None
-    ]
-
-
-def _orphaned_location(seen: Seen) -> list[Hit]:
-    names = {site.word.name.casefold() for site in seen.sites}
-    return [
-        Hit(one, f'<location path="{path}"> belongs to no site')
-        for one in seen.root.iterchildren("location")
-        if (path := one.get("path", "")) not in ("", ".") and path.split("/")[0].casefold() not in names
     ]
 
 
@@ -234,12 +145,6 @@ def _hours(pool: PoolSeen) -> str:
 
 
 HAZARDS = (
-    Hazard(
-        "ARR040", ERROR, "a slot that refuses the host ARR sends",
-        "With preserveHostHeader slots get the public host; a binding for another host refuses it (arr.md 5.9).",
-        "Add a binding without host name, or one with the public host, on the slot's port.",
-        _refuses_the_host,
-    ),
     Hazard(
         "ARR041", WARNING, "a slot whose pool idles out",
         "The slot you may go back to is cold when you need it, and the first requests wait (arr.md 3.2).",
@@ -286,7 +191,7 @@ HAZARDS = (
         "ARR048", WARNING, "a front pool of several processes",
         "Run-time state lives in each worker process that runs ARR; SetState may reach one of them only (arr.md 5.6).",
         "Set processModel/@maxProcesses to 1.",
-        _front_garden,
+        _front_of_several,
     ),
     Hazard(
         "ARR049", WARNING, "a front pool that recycles",
@@ -307,27 +212,9 @@ HAZARDS = (
         _front_in_slot_pool,
     ),
     Hazard(
-        "ARR052", ERROR, "a host that no site listens for",
-        "http.sys answers before URL Rewrite runs unless a site is bound to the public host (arr.md 2.4).",
-        "Add the binding to the front site.",
-        _nobody_listens,
-    ),
-    Hazard(
-        "ARR053", ERROR, "one binding at two sites",
-        "IIS starts only one of them (arr.md hazard 35).",
-        "Give one another port or host.",
-        _same_binding,
-    ),
-    Hazard(
         "ARR054", ERROR, "a pool that is gone",
         "The application answers 503 (arr.md 5.7).",
         "Create the pool, or choose another.",
         _no_such_pool,
-    ),
-    Hazard(
-        "ARR055", INFO, "a location of no site",
-        "Removing a site leaves its <location> blocks behind; a new site of that name inherits them (arr.md 3.3).",
-        "Remove the block if the site is gone for good.",
-        _orphaned_location,
     ),
 )  # fmt: skip

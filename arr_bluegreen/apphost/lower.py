@@ -52,6 +52,7 @@ class View(Protocol):
     def rewrite_map(self, name: str, location: str = "") -> RewriteMap: ...
     def site(self, name: str) -> Site: ...
     def pool(self, name: str) -> ApplicationPool: ...
+    def default_application(self, site: str) -> Application: ...
     def site_with_id(self, number: int) -> str | None: ...
 
 
@@ -193,7 +194,7 @@ def _application_edits(change: c.ApplicationChange, view: View | None) -> tuple[
     site = view.site(change.site) if view else None
     match change:
         case c.AddApplication(name, application):
-            bare = (view.default_site if view else _BARE_SITE).applications[0]
+            bare = view.default_application(name) if view else _BARE_SITE.applications[0]
             there = _application(site, application.path) if site else None
             new = element.application_element(application, bare)
             return _add("application", site_place(name), new, application, there, key="path")

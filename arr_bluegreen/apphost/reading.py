@@ -6,6 +6,7 @@ The files of words (farms, rules, sites) are imported when first asked for: maki
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from arr_bluegreen.apphost import sections
@@ -20,10 +21,11 @@ from arr_bluegreen.webfarm.rule import SERVER
 
 if TYPE_CHECKING:
     from arr_bluegreen.apphost.scan import Spans
+    from arr_bluegreen.apphost.sites import Defaults
     from arr_bluegreen.webfarm.farm import WebFarm
     from arr_bluegreen.webfarm.proxy import Proxy
     from arr_bluegreen.webfarm.rule import RewriteMap, Rule, RuleList
-    from arr_bluegreen.webfarm.site import ApplicationPool, Site
+    from arr_bluegreen.webfarm.site import Application, ApplicationPool, Site
     from arr_bluegreen.webfarm.webfarms import WebFarms
 
 
@@ -35,6 +37,7 @@ class Reading:
         self.root = parse_tree(source)
         self.find = Finder(self.root)
         self._spans: Spans | None = None
+        self._defaults: dict[Element | None, Defaults] = {}
 
     @property
     def spans(self) -> Spans:
@@ -117,46 +120,68 @@ class Reading:
         """Every site, with effective values."""
         from arr_bluegreen.apphost import sites
 
-        return tuple(sites.read_site(one, one.getparent(), self) for one in self._items(sections.SITES, "site"))
+        return tuple(
+            sites.read_site(one, self.defaults(section), self)
+            for section in self.find.sections(sections.SITES)
+            for one in section.iterchildren("site")
+        )
 
     def site(self, name: str) -> Site:
         """The site of this name, with effective values."""
         from arr_bluegreen.apphost import sites
 
         found = self.item("site", site_place(name))
-        return sites.read_site(found, found.getparent(), self)
+        return sites.read_site(found, self.defaults(found.getparent()), self)
 
     @property
     def pools(self) -> tuple[ApplicationPool, ...]:
         """Every pool, with effective values."""
         from arr_bluegreen.apphost import sites
 
-        return tuple(sites.read_pool(one, one.getparent(), self) for one in self._items(sections.POOLS, "add"))
+        return tuple(
+            sites.read_pool(one, self.defaults(section), self)
+            for section in self.find.sections(sections.POOLS)
+            for one in section.iterchildren("add")
+        )
 
     def pool(self, name: str) -> ApplicationPool:
         """The pool of this name, with effective values."""
         from arr_bluegreen.apphost import sites
 
         found = self.item("application pool", pool_place(name))
-        return sites.read_pool(found, found.getparent(), self)
+        return sites.read_pool(found, self.defaults(found.getparent()), self)
 
     @property
     def default_pool(self) -> ApplicationPool:
         """What a pool with no setting of its own is like here."""
         from arr_bluegreen.apphost import sites
 
-        section = self.find.section(sections.POOLS)
-        return sites.read_pool(self.root.makeelement("add", {"name": ""}), section, self)
+        defaults = self.defaults(self.find.section(sections.POOLS))
+        return sites.read_pool(self.root.makeelement("add", {"name": ""}), defaults, self)
 
     @property
     def default_site(self) -> Site:
         """What a site with one bare application and folder is like here."""
         from arr_bluegreen.apphost import sites
 
-        bare = self.root.makeelement("site", {"name": ""})
-        bare.append(bare.makeelement("application", {"path": "/"}))
-        bare[0].append(bare.makeelement("virtualDirectory", {"path": "/"}))
-        return sites.read_site(bare, self.find.section(sections.SITES), self)
+        defaults = self.defaults(self.find.section(sections.SITES))
+        bare = sites.read_site(self.root.makeelement("site", {"name": ""}), defaults, self)
+        return replace(bare, applications=(sites.bare_application(defaults),))
+
+    def default_application(self, site: str) -> Application:
+        """What an application of this site is like with nothing written on it."""
+        from arr_bluegreen.apphost import sites
+
+        found = self.item("site", site_place(site))
+        return sites.bare_application(sites.own_defaults(found, self.defaults(found.getparent()), self))
+
+    def defaults(self, section: Element | None) -> Defaults:
+        """What the defaults elements of ``sites`` or ``applicationPools`` say; no change of ours touches them."""
+        from arr_bluegreen.apphost import sites
+
+        if section not in self._defaults:
+            self._defaults[section] = sites.read_defaults(section, self)
+        return self._defaults[section]
 
     def site_with_id(self, number: int) -> str | None:
         """The name of the site that has this id, None when there is none."""

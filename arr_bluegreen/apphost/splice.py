@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from arr_bluegreen.apphost.find import key_names
 from arr_bluegreen.apphost.scan import StartTag
 from arr_bluegreen.apphost.tree import Element
 from arr_bluegreen.apphost.values import escape
@@ -44,21 +45,29 @@ def attribute_splices(body: bytes, tag: StartTag, element: Element, before: dict
     Values keep their quotes; new attributes follow the last one, on a line of their own where that one has its own.
     """
     found = []
+    anchor = _anchor(element, before)
     for span in tag.attributes:
         now, old = element.get(span.name), before.get(span.name)
         if now is None and old is not None:
-            found.append(Splice(span.before, span.end, b"", element))
+            found.append(Splice(span.before, span.end, b"", anchor))
         elif now is not None and now != old:
             quote = body[span.value_end : span.value_end + 1].decode()
-            found.append(Splice(span.value_start, span.value_end, escape(now, quote).encode(), element))
+            found.append(Splice(span.value_start, span.value_end, escape(now, quote).encode(), anchor))
     added = {str(key): str(value) for key, value in element.attrib.items() if key not in before}
     if added:
         at, text = _added(body, tag, added)
-        found.append(Splice(at, at, text.encode(), element))
+        found.append(Splice(at, at, text.encode(), anchor))
     return found
 
 
 # -- private ---------------------------------------------------------------------------------------------
+
+
+def _anchor(element: Element, before: dict[str, str]) -> Element:
+    """The element, or its parent where attributes that name it change: a name must name it afterwards too."""
+    parent = element.getparent()
+    renamed = any(element.get(one) != before.get(one) for one in key_names(element))
+    return parent if renamed and parent is not None else element
 
 
 def _added(body: bytes, tag: StartTag, added: dict[str, str]) -> tuple[int, str]:

@@ -93,10 +93,10 @@ def write_value(value: Value, of: Type) -> str:
         case Kind.BOOL, bool():
             return "true" if value else "false"
         case ((Kind.UINT | Kind.INT), int()) if not isinstance(value, bool):
-            _check_range(value, value, of)
+            _check_range(value, of)
             return str(value) if of.kind is Kind.INT or value >= 0 else _refuse(str(value), of)
         case Kind.TIME_SPAN, timedelta():
-            _check_range(value.total_seconds(), value, of)
+            _check_range(value, of)
             return write_time_span(value)
         case ((Kind.ENUM | Kind.FLAGS | Kind.STRING), str()):
             if (of.non_empty and not value) or (of.pattern and not re.fullmatch(of.pattern, value)):
@@ -104,6 +104,21 @@ def write_value(value: Value, of: Type) -> str:
             return str(read_value(value, of))
         case _:
             return _refuse(str(value), of)
+
+
+def in_range(value: Value, of: Type) -> bool:
+    """Whether a number or a time span keeps to its bounds and its grain; true for what has none."""
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if not isinstance(number, int | float):
+        return True
+    if of.low is not None and of.high is not None and (of.low <= number <= of.high) is of.exclude:
+        return False
+    return not (of.step and number % of.step)
+
+
+def shown(value: Value) -> str:
+    """A value as people write it: ``-1 s`` and not ``-1 day, 23:59:59``."""
+    return f"{value.total_seconds():g} s" if isinstance(value, timedelta) else str(value)
 
 
 def write_time_span(value: timedelta) -> str:
@@ -149,16 +164,9 @@ def _spelled(text: str, of: Type) -> str:
     return _refuse(text, of)
 
 
-def _check_range(number: float, value: Value, of: Type) -> None:
-    if of.low is not None and of.high is not None and (of.low <= number <= of.high) is of.exclude:
-        _refuse(_shown(value), of)
-    if of.step and number % of.step:
-        _refuse(_shown(value), of)
-
-
-def _shown(value: Value) -> str:
-    """A value as people write it: ``-1 s`` and not ``-1 day, 23:59:59``."""
-    return f"{value.total_seconds():g} s" if isinstance(value, timedelta) else str(value)
+def _check_range(value: Value, of: Type) -> None:
+    if not in_range(value, of):
+        _refuse(shown(value), of)
 
 
 def _refuse(text: str, of: Type) -> str:

@@ -50,15 +50,18 @@ def written(element: Element, word: type[Any]) -> dict[str, Written]:
 
 
 def read_word(
-    word: type[W], element: Element, faults: Faults, collections: Mapping[str, Any], defaults: Element | None = None
+    word: type[W],
+    element: Element,
+    faults: Faults,
+    collections: Mapping[str, Any],
+    defaults: Mapping[str, Value] | None = None,
 ) -> W:
-    """The word with its effective values: the element's, else the defaults element's, else the schema's.
+    """The word with its effective values: the element's, else those of the defaults elements, else the schema's.
 
     ``collections`` are the fields that are items of their own (dotted where nested). Raises ``ConfigurationError``
     for a value of the wrong type.
     """
-    values = values_of(defaults, word, faults) if defaults is not None else {}
-    values.update(values_of(element, word, faults))
+    values = {**(defaults or {}), **values_of(element, word, faults)}
     return _build(word, values, collections)
 
 

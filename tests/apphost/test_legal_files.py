@@ -18,6 +18,7 @@ from arr_bluegreen.webfarm import (
     Rule,
     Server,
     Site,
+    VirtualDirectory,
     WebFarm,
     Where,
 )
@@ -219,3 +220,34 @@ def test_the_words_of_an_inverse_find_a_binding_without_case() -> None:
 def test_an_application_of_a_new_site_is_added_in_one_commit() -> None:
     host = edited(config(""), PAIRS["site"][0], AddApplication("s", Application("/a")))
     assert [one.path for one in host.site("s").applications] == ["/", "/a"]
+
+
+# -- defaults (arr.md 3.3) ---------------------------------------------------------------------------------
+
+OWN = (
+    '<system.applicationHost><sites><site name="s" id="1"><application path="/">'
+    '<virtualDirectoryDefaults allowSubDirConfig="false" /><virtualDirectory path="/" physicalPath="c:\\" />'
+    '</application><bindings /><applicationDefaults applicationPool="Special" /></site>'
+    '<applicationDefaults applicationPool="DefaultAppPool" /></sites></system.applicationHost>'
+)
+
+
+@pytest.mark.parametrize("pool", ["DefaultAppPool", "Special"])
+def test_a_new_application_runs_in_the_pool_that_was_asked_for(pool: str) -> None:
+    new = AddApplication("s", Application("/x", pool, virtual_directories=(VirtualDirectory("/", "c:\\x"),)))
+    host = edited(config(OWN), new)
+    assert [one.pool for one in host.site("s").applications] == ["Special", pool]
+    assert not host.apply([new]).differs
+
+
+def test_a_folder_takes_its_applications_own_defaults() -> None:
+    host = ApplicationHost.parse(config(OWN))
+    found = host.setting(VirtualDirectory, ("s", "/", "/"), "allow_sub_dir_config")
+    assert host.site("s").applications[0].virtual_directories[0].allow_sub_dir_config is found.value is False
+
+
+def test_a_bad_default_is_one_finding_however_many_items_it_spoils() -> None:
+    sites = "".join(f'<site name="{one}" id="{one}" />' for one in (1, 2, 3))
+    bad = f'<sites>{sites}<siteDefaults serverAutoStart="maybe" /></sites>'
+    found = lint(ApplicationHost.parse(config(f"<system.applicationHost>{bad}</system.applicationHost>")))
+    assert [one.code for one in found] == ["ARR000"]

@@ -78,6 +78,8 @@ CASES: dict[str, list[tuple[str, str]]] = {
     "ARR014": [(' timeout="00:02:00"', "")],
     "ARR015": [('<cache enabled="false" />', "")],
     "ARR016": [('address="127.0.0.1" enabled="true"', 'address="127.0.0.1" enabled="false"')],
+    "ARR017": [('httpPort="8001"', 'httpPort="8001" weight="0"')],
+    "ARR018": [('<webFarm name="api"', '<webFarm name="Shop"')],
     "ARR020": [(SHOP_RULE, CATCH_ALL + SHOP_RULE)],
     "ARR021": [(API_RULE, SHOP_RULE.replace('name="shop"', 'name="late"').replace("//shop", "//api"))],
     "ARR022": [(PORT, "")],
@@ -90,6 +92,7 @@ CASES: dict[str, list[tuple[str, str]]] = {
     "ARR029": [("^shop\\.example$", "^(shop\\.example$")],
     "ARR030": [(PORT, PORT + PORT)],
     "ARR031": [('<match url=".*"', '<match url=".+"')],
+    "ARR032": [('<rule name="api"', '<rule name="SHOP"')],
     "ARR040": [("*:8001:", "*:8001:blue.local")],
     "ARR041": [(POOL.format("blue"), POOL.format("blue").replace('<processModel idleTimeout="00:00:00" />', ""))],
     "ARR042": [(POOL.format("blue"), POOL.format("blue").replace('time="00:00:00" />', 'time="1.05:00:00" />'))],
@@ -111,6 +114,8 @@ CASES: dict[str, list[tuple[str, str]]] = {
     "ARR053": [("*:8002:", "*:8001:")],
     "ARR054": [('applicationPool="front"', 'applicationPool="gone"')],
     "ARR055": [('<location path="front">', '<location path="gone/app">')],
+    "ARR056": [('<site name="green" id="3"', '<site name="green" id="2"')],
+    "ARR057": [('<add name="green"', '<add name="Blue"')],
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from arr_bluegreen.apphost import ApplicationHost
@@ -44,6 +45,7 @@ SHOP = b"""<configuration>
 CONDITIONS = [Condition("{A}", "1"), Condition("{B}", "2"), Condition("{A}", "3", negate=True)]
 
 
+@hypothesis_settings(max_examples=60, deadline=None)
 @given(st.permutations(CONDITIONS), st.lists(st.sampled_from([*CONDITIONS, Condition("{A}", "1", negate=True)])))
 def test_conditions_become_any_others_and_back_again(old: list[Condition], new: list[Condition]) -> None:
     new = list(dict.fromkeys(new))
