@@ -15,7 +15,8 @@ from arr_bluegreen.control.remote_config import RemoteConfig
 from arr_bluegreen.control.remote_controls import RemoteFarm, RemoteProbe, RemoteSites
 from arr_bluegreen.control.remote_files import RemoteFiles, RemoteRecords
 from arr_bluegreen.control.replies import application_facts, machine_facts
-from arr_bluegreen.control.winrm import Connection, check_sign_in
+from arr_bluegreen.control.sign_in import check_sign_in
+from arr_bluegreen.control.winrm import Connection
 
 if TYPE_CHECKING:
     from arr_bluegreen.control.connect import ConnectSettings
