@@ -12,7 +12,7 @@ from arr_bluegreen.cli.options import Parser, Run, verb, verbs_of
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.serving import add_force, pool_of, pool_sites, refuse_serving
 from arr_bluegreen.cli.target import has_run_time, machines
-from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.control.interface import Capability, Configuration, Machine
 from arr_bluegreen.deployment.instance import slot_pool
 from arr_bluegreen.deployment.names import check_pool_name
 from arr_bluegreen.errors import ExitCode, RefusedError, UsageError
@@ -79,6 +79,7 @@ def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
         seen = [one for machine in found for one in seen_pools(machine)]
         several = len(found) > 1
+        blind = [one.name for one in found if _is_blind(one, seen)]
     columns = [
         *(["machine"] if several else []),
         "name",
@@ -103,7 +104,18 @@ def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
         for one in seen
     ]
     out.table(seen, columns, rows)
+    if blind:
+        feature = "the IIS feature Request Monitor (Web-Request-Monitor)"
+        out.say(f"requests ?: {feature} is not installed on {', '.join(blind)}")
     return ExitCode.DONE
+
+
+def _is_blind(machine: Machine, seen: Sequence[dict[str, Any]]) -> bool:
+    """Whether requests are unknown there for want of Request Monitor (which is asked only where one is unknown)."""
+    unknown = any(
+        one["machine"] == machine.name and one["workers"] is not None and one["requests"] is None for one in seen
+    )
+    return unknown and Capability.REQUEST_MONITOR not in machine.capabilities
 
 
 def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
