@@ -14,10 +14,11 @@ from pathlib import Path
 
 from arr_bluegreen.apphost.web_config import edit_xml
 from arr_bluegreen.cli.output import Output
-from arr_bluegreen.cli.target import settings_of, target_of
+from arr_bluegreen.cli.sign_in import settings_of
+from arr_bluegreen.cli.target import target_of
 from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.command import LocalCommands
-from arr_bluegreen.control.connect import connect
+from arr_bluegreen.control.connect import ConnectSettings, connect
 from arr_bluegreen.control.interface import FolderDigest, Machine
 from arr_bluegreen.control.nodes import close_all
 from arr_bluegreen.control.safe_extract import inspect_zip
@@ -48,9 +49,11 @@ def world(arguments: argparse.Namespace, out: Output) -> Iterator[World]:
     deployment = read_description(Path(arguments.file))
     flags = _flags(arguments)
     with ExitStack() as stack:
-        arr = _arr(arguments, out, deployment)
+        target = _target(arguments, deployment)
+        settings = settings_of(arguments, target, out, deployment.arr)
+        arr = connect(target, settings)
         stack.callback(close_all, arr)
-        others = _others(arguments, out, deployment, arr)
+        others = _others(settings, deployment, arr)
         stack.callback(close_all, tuple(others.values()))
         controls = Controls(arr, SystemClock(), LocalCommands(), others, edit_xml, _inspect_zip)
         yield World(deployment, controls, journals(arguments, deployment), flags)
@@ -84,26 +87,20 @@ def _flags(arguments: argparse.Namespace) -> str:
     return "".join(f" {name}{shlex.quote(value)}" for name, value in given if value)
 
 
-def _arr(arguments: argparse.Namespace, out: Output, deployment: Deployment) -> tuple[Machine, ...]:
+def _target(arguments: argparse.Namespace, deployment: Deployment) -> str:
     named = deployment.arr.machines
     if arguments.on is None and named and not os.environ.get("ARR_BLUEGREEN_ON"):
         plain = "local" in named
         arguments.on = "local" if plain else "winrm:" + ",".join(named)
-    if arguments.transport is None:
-        arguments.transport = deployment.arr.transport
-    arguments.tls = arguments.tls or deployment.arr.tls
-    arguments.ca = arguments.ca or deployment.arr.ca or None
-    return connect(target_of(arguments), settings_of(arguments, out))
+    return target_of(arguments)
 
 
-def _others(
-    arguments: argparse.Namespace, out: Output, deployment: Deployment, arr: tuple[Machine, ...]
-) -> dict[str, Machine]:
+def _others(settings: ConnectSettings, deployment: Deployment, arr: tuple[Machine, ...]) -> dict[str, Machine]:
     """The machines of members that are no ARR machine, reached the same way."""
     known = {one.name.casefold() for one in arr}
     names = {member.machine for slot in deployment.slots.slots for member in slot.members if member.machine}
     missing = sorted(name for name in names if name.casefold() not in known)
-    return {name: connect(f"winrm:{name}", settings_of(arguments, out))[0] for name in missing}
+    return {name: connect(f"winrm:{name}", settings)[0] for name in missing}
 
 
 def _inspect_zip(path: str) -> FolderDigest:

@@ -80,6 +80,7 @@ def common(parser: argparse.ArgumentParser) -> None:
 
 def on(parser: argparse.ArgumentParser) -> None:
     """--on TARGET and what a winrm target needs; secrets never by flag."""
+    parser.epilog = _ENVIRONMENT
     parser.add_argument(
         "--on", metavar="TARGET", default=None, help="file:PATH, local, or winrm:HOST[:PORT][,HOST...] (default: local)"
     )
@@ -87,11 +88,27 @@ def on(parser: argparse.ArgumentParser) -> None:
         "--despite-redirection", action="store_true", help="write a file that IIS does not read (shared configuration)"
     )
     parser.add_argument("--user", help="who signs in (default: $ARR_BLUEGREEN_USER)")
-    parser.add_argument("--password-file", metavar="FILE", help="its password (default: $ARR_BLUEGREEN_PASSWORD)")
+    parser.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="its password; readable by you alone (default: $ARR_BLUEGREEN_PASSWORD, else asked on a terminal)",
+    )
     transports = ["ntlm", "kerberos", "credssp", "certificate", "basic"]
     parser.add_argument("--transport", choices=transports, help="default: ntlm")
     parser.add_argument("--tls", action="store_true", help="HTTPS (port 5986 unless the target names one)")
     parser.add_argument("--ca", metavar="FILE", help="own CA file to verify the machine's certificate with")
     parser.add_argument(
+        "--certificate", metavar="FILE", help="PEM, for --transport certificate (default: $ARR_BLUEGREEN_CERTIFICATE)"
+    )
+    parser.add_argument("--certificate-key", metavar="FILE", help="its key (default: $ARR_BLUEGREEN_CERTIFICATE_KEY)")
+    parser.add_argument(
         "--allow-basic-over-http", action="store_true", help="let Basic go over plain HTTP (a simulator on loopback)"
     )
+
+
+# -- private -------------------------------------------------------------------------------------------
+
+_ENVIRONMENT = (
+    "More by the environment: ARR_BLUEGREEN_ON (the target), ARR_BLUEGREEN_PROXY (an HTTP proxy to it; http_proxy and"
+    " its like are never used), ARR_BLUEGREEN_KEPT_POWERSHELL=no (a PowerShell process per call, not one that is kept)."
+)

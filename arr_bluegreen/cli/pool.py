@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arr_bluegreen.cli.changing import carry_out
@@ -12,7 +12,7 @@ from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.serving import pool_of, pool_sites
 from arr_bluegreen.cli.site_or_pool import Kind, add_acts, named, tell_list, tell_one
 from arr_bluegreen.cli.target import has_run_time
-from arr_bluegreen.control.interface import Configuration, Machine
+from arr_bluegreen.control.interface import Capability, Configuration, Machine
 from arr_bluegreen.deployment.instance import slot_pool
 from arr_bluegreen.deployment.lookup import is_default_pool
 from arr_bluegreen.deployment.names import check_pool_name
@@ -93,11 +93,26 @@ def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
         "runtime": lambda one: one["runtime"],
         "sites": lambda one: ", ".join(one["sites"]),
     }
-    return tell_list(arguments, out, seen_pools, columns)
+    return tell_list(arguments, out, seen_pools, columns, _blind)
 
 
 def _pids(workers: Sequence[dict[str, Any]] | None) -> str:
     return "-" if workers is None else " ".join(str(one["pid"]) for one in workers) or "none"
+
+
+def _blind(machines: Sequence[Machine], seen: Sequence[Mapping[str, Any]]) -> str:
+    """Where requests are unknown, and why; "" where nowhere."""
+    blind = [one.name for one in machines if _is_blind(one, seen)]
+    feature = "the IIS feature Request Monitor (Web-Request-Monitor)"
+    return f"requests ?: {feature} is not installed on {', '.join(blind)}" if blind else ""
+
+
+def _is_blind(machine: Machine, seen: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether requests are unknown there for want of Request Monitor (which is asked only where one is unknown)."""
+    unknown = any(
+        one["machine"] == machine.name and one["workers"] is not None and one["requests"] is None for one in seen
+    )
+    return unknown and Capability.REQUEST_MONITOR not in machine.capabilities
 
 
 def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:

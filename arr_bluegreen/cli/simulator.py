@@ -60,7 +60,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--rtt-ms", type=float, default=0.0, metavar="MS", help="added round-trip time of WinRM")
     show = verb(verbs, "show", "the state of a running simulator", _show)
     fault = verb(verbs, "fault", "do something to a running simulator", _fault)
-    fault.add_argument("fault", nargs="+", metavar="FAULT", help="such as recycle, kill:pool=shop-blue, set:NAME=VALUE")
+    fault.add_argument(
+        "fault", nargs="+", metavar="FAULT", help="such as recycle, kill:pool=shop-blue, rtt:ms=20, set:NAME=VALUE"
+    )
     for one in (show, fault):
         one.add_argument("--admin", metavar="URL", help=f"its admin_url (default: ${ADMIN})")
 

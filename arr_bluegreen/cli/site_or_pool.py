@@ -60,13 +60,16 @@ def tell_list(
     out: Output,
     look: Callable[[Machine], Sequence[Seen]],
     columns: Mapping[str, Callable[[Seen], object]],
+    remark: Callable[[Sequence[Machine], Sequence[Seen]], str] = lambda machines, seen: "",
 ) -> ExitCode:
-    """A table of all there are, with the machine where there are several."""
+    """A table of all there are, with the machine where there are several; then what is to be remarked on it."""
     with machines(arguments, out) as found:
         seen = [one for records in each(found, look) for one in records]
-        several = len(found) > 1
+        several, said = len(found) > 1, remark(found, seen)
     told = {**({"machine": lambda one: one["machine"]} if several else {}), **columns}
     out.table(seen, list(told), [[cell(one) for cell in told.values()] for one in seen])
+    if said:
+        out.say(said)
     return ExitCode.DONE
 
 

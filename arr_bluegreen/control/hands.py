@@ -6,12 +6,15 @@ import atexit
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from arr_bluegreen.control.interface import Clock
 from arr_bluegreen.control.powershell import PowerShell
 from arr_bluegreen.control.winrm import Connection
 from arr_bluegreen.control.winrm_shell import Shell
+from arr_bluegreen.errors import RemoteError
+
+T = TypeVar("T")
 
 _UNCLOSED: set[WinrmHands] = set()
 """Hands with a lane: they are kept for ``_close_all``, also when whoever made them has let go of them."""
@@ -29,6 +32,21 @@ class Hands(Protocol):
 
     def close(self) -> None:
         """Let go of everything."""
+
+
+def ask(
+    hands: Hands, script: str, request: Mapping[str, Any], read: Callable[[dict[str, Any]], T], *, within: float = 60.0
+) -> T:
+    """One of our scripts and its reply, read. Raises as ``PowerShell.call`` does, and ``RemoteError`` when the reply is
+    not of the script's shape."""
+    reply = hands.call(script, request, within=within)
+    try:
+        return read(reply)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as cause:
+        raise RemoteError(
+            f"{hands.name}: {script} answered in another form than ours: {type(cause).__name__} {cause}"[:300],
+            hint="Is that Windows PowerShell 5.1? Please report it, with the version of Windows there.",
+        ) from cause
 
 
 class Lane:

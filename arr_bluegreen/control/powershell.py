@@ -100,7 +100,9 @@ class PowerShell:
             fault = told.get("error")
             raise error_of(fault if isinstance(fault, dict) else {}, self._host, script)
         reply = told.get("reply")
-        return reply if isinstance(reply, dict) else {}
+        if not isinstance(reply, dict):
+            raise RemoteError(f"{self._host}: {script} answered no object", hint="Please report it.")
+        return reply
 
     def _start(self, tries: int = 2) -> _Process:
         """A process; in the kept way one that has said that it is ready (else the other way is taken for good)."""

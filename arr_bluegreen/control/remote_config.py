@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import hashlib
 import random
 from collections.abc import Callable, Sequence
@@ -13,7 +11,7 @@ from arr_bluegreen.apphost.document import Applied
 from arr_bluegreen.apphost.edit import Edit, to_json
 from arr_bluegreen.control import replies
 from arr_bluegreen.control.appcmd import judge, set_config
-from arr_bluegreen.control.hands import Hands
+from arr_bluegreen.control.hands import Hands, ask
 from arr_bluegreen.control.hresults import ALREADY_EXISTS, NOT_FOUND, PASSING
 from arr_bluegreen.control.interface import Commit
 from arr_bluegreen.errors import (
@@ -45,13 +43,16 @@ class RemoteConfig:
     def read(self) -> ApplicationHost:
         """The configuration as it is now; its bytes travel only when its digest is new."""
         known = self._host
-        reply = self._hands.call("read_config", {"unless": known.digest if known else None})
-        if known is None or not reply.get("unchanged"):
-            data = gzip.decompress(base64.b64decode(reply["data"]))
-            if hashlib.sha256(data).hexdigest() != reply["digest"]:
+        found = ask(self._hands, "read_config", {"unless": known.digest if known else None}, replies.config_bytes)
+        if found is not None:
+            digest, data, path = found
+            if hashlib.sha256(data).hexdigest() != digest:
                 raise RemoteError(f"{self._hands.name}: the configuration arrived damaged", hint="Try again.")
-            known = self._host = ApplicationHost.parse(data, file=f"{self._hands.name}:{reply['path']}")
-            self._shared = not str(reply["path"]).casefold().endswith(_OWN)
+            known = ApplicationHost.parse(data, file=f"{self._hands.name}:{path}")
+            self._shared = not path.casefold().endswith(_OWN)
+        if known is None:
+            raise RemoteError(f"{self._hands.name}: 'unchanged', and nothing was read before", hint="Try again.")
+        self._host = known
         self._read_at = self._hands.clock.monotonic()
         return known
 
@@ -117,8 +118,9 @@ class RemoteConfig:
             request = {"edits": [to_json(one) for one in edits], "expect": digest}
             self._hands.call("commit", request, within=COMMIT_WITHIN)
             return
-        told = self._hands.call("appcmd", {"arguments": line, "expect": digest}, within=COMMIT_WITHIN)
-        judge(*replies.appcmd_answer(told), self._hands.name)
+        request = {"arguments": list(line), "expect": digest}
+        said, code = ask(self._hands, "appcmd", request, replies.appcmd_answer, within=COMMIT_WITHIN)
+        judge(said, code, self._hands.name)
 
     def _compare(self, wanted: ApplicationHost, found: ApplicationHost, changes: Sequence[ConfigChange]) -> None:
         """Success texts lie (arr.md 4.3): what was meant must be what is read."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from math import ceil
 
 from arr_bluegreen.control import replies
-from arr_bluegreen.control.hands import Hands
+from arr_bluegreen.control.hands import Hands, ask
 from arr_bluegreen.control.interface import ProbeAnswer, ProbeRequest
 from arr_bluegreen.webfarm.site import PoolStatus, SiteStatus
 from arr_bluegreen.webfarm.state import FarmStatus, HealthTest, NewState
@@ -23,8 +23,13 @@ class RemoteFarm:
 
     def status(self) -> FarmStatus:
         """The farm now: one script, two messages."""
-        reply = self._hands.call("status", {"farm": self.farm, "front": self._front})
-        return replies.farm_status(self._hands.name, reply)
+        name = self._hands.name
+        return ask(
+            self._hands,
+            "status",
+            {"farm": self.farm, "front": self._front},
+            lambda reply: replies.farm_status(name, reply),
+        )
 
     def set_state(self, states: Mapping[str, NewState]) -> None:
         """SetState by name for each address, in order; all servers are found before the first is told."""
@@ -47,7 +52,8 @@ class RemoteFarm:
             "status_code_match": status_code_match,
             "response_match": response_match,
         }
-        return replies.health_test(self._hands.call("test_health", request, within=timeout.total_seconds() + 30))
+        within = timeout.total_seconds() + 30
+        return ask(self._hands, "test_health", request, replies.health_test, within=within)
 
     def remove_mapping(self, address: str) -> None:
         """Host-name affinity mappings to this server are removed."""
@@ -62,11 +68,11 @@ class RemoteSites:
 
     def sites(self) -> tuple[SiteStatus, ...]:
         """Every site with its state."""
-        return replies.site_statuses(self._hands.call("sites", {"pools": [], "requests": False}))
+        return ask(self._hands, "sites", {"pools": [], "requests": False}, replies.site_statuses)
 
     def pools(self, names: Sequence[str] = ()) -> tuple[PoolStatus, ...]:
         """The named pools (all, when none is named) with workers and requests in flight."""
-        return replies.pool_statuses(self._hands.call("sites", {"pools": list(names), "requests": True}))
+        return ask(self._hands, "sites", {"pools": list(names), "requests": True}, replies.pool_statuses)
 
     def start_site(self, name: str) -> None:
         """Start; a started site stays started."""
@@ -107,9 +113,10 @@ class RemoteProbe:
             return ()
         width = min(PROBES_AT_ONCE, len(requests))
         longest = max(one.timeout.total_seconds() for one in requests)
-        reply = self._hands.call(
+        return ask(
+            self._hands,
             "probe",
             {"requests": [replies.probe_request(one) for one in requests], "concurrency": width},
+            lambda reply: replies.probe_answers(reply, len(requests)),
             within=30 + longest * ceil(len(requests) / width),
         )
-        return tuple(replies.probe_answer(one) for one in reply["answers"])

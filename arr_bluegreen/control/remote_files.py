@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arr_bluegreen.control import hosts_file, replies
-from arr_bluegreen.control.hands import Hands
+from arr_bluegreen.control.hands import Hands, ask
 from arr_bluegreen.control.interface import FolderDigest
 from arr_bluegreen.errors import RemoteError, UnreachableError, UsageError
 
@@ -28,29 +28,29 @@ class RemoteFiles:
 
     def read_text(self, path: str) -> str | None:
         """UTF-8 text (at most 4 MB), or None when there is no such file."""
-        text = self._op(op="read", path=path)["text"]
+        text = self._op("text", op="read", path=path)
         return None if text is None else str(text)
 
     def write_text(self, path: str, text: str) -> None:
         """Written whole or not at all; missing folders are made."""
-        self._op(op="write", path=path, text=text)
+        self._op("done", op="write", path=path, text=text)
 
     def delete_file(self, path: str) -> None:
         """Gone afterwards, also when it was not there."""
         try:
-            self._op(op="delete", path=path, expected=None)
+            self._op("done", op="delete", path=path, expected=None)
         except UnreachableError as lost:
             if not lost.maybe_done:
                 raise
-            self._op(op="delete", path=path, expected=None)
+            self._op("done", op="delete", path=path, expected=None)
 
     def folder_exists(self, path: str) -> bool:
         """Whether there is a folder of this path."""
-        return bool(self._op(op="folder_exists", path=path)["done"])
+        return bool(self._op("done", op="folder_exists", path=path))
 
     def digest_folder(self, path: str) -> FolderDigest | None:
         """Count and digest of a folder's content, None when there is no such folder."""
-        return replies.folder_digest(self._hands.call("folder", {"op": "digest", "path": path}, within=LONG))
+        return ask(self._hands, "folder", {"op": "digest", "path": path}, replies.folder_digest, within=LONG)
 
     def copy_folder(self, source: str, target: str) -> FolderDigest:
         """A folder copied to a new one, whole or not at all."""
@@ -84,11 +84,12 @@ class RemoteFiles:
 
     def delete_folder(self, path: str) -> None:
         """Gone afterwards, with all below it."""
-        self._op(op="delete_folder", path=path)
+        self._op("done", op="delete_folder", path=path)
 
     def hosts_entries(self, owner: str | None = None) -> tuple[tuple[str, str], ...]:
         """The hosts file's entries as (IP address, name), in order; with ``owner`` only the lines marked as its."""
-        return hosts_file.entries(str(self._hands.call("hosts_file", {"op": "read"})["text"]), owner)
+        text = ask(self._hands, "hosts_file", {"op": "read"}, lambda reply: str(reply["text"]))
+        return hosts_file.entries(text, owner)
 
     def set_hosts_entries(self, owner: str, entries: Sequence[tuple[str, str]]) -> bool:
         """The owner's lines become exactly these; True when the file was written. Raises ``UsageError`` as locally."""
@@ -96,24 +97,23 @@ class RemoteFiles:
         request: dict[str, Any] = {"op": "set", "owner": owner, "lines": [list(one) for one in entries]}
         if not entries:
             request = {"op": "remove", "owner": owner}
-        return bool(self._hands.call("hosts_file", request)["changed"])
+        return ask(self._hands, "hosts_file", request, lambda reply: bool(reply["changed"]))
 
     # -- private -------------------------------------------------------------------------------------------
 
-    def _op(self, **op: Any) -> dict[str, Any]:
-        result: dict[str, Any] = self._hands.call("files", {"ops": [op]})["results"][0]
-        return result
+    def _op(self, key: str, **op: Any) -> Any:
+        return ask(self._hands, "files", {"ops": [op]}, lambda reply: replies.results(reply, key))
 
     def _append(self, target: str, piece: bytes, offset: int) -> int:
         data = base64.b64encode(piece).decode("ascii")
         request = {"op": "append", "path": target, "data": data, "offset": offset}
-        return int(self._hands.call("folder", request, within=120)["size"])
+        return ask(self._hands, "folder", request, lambda reply: int(reply["size"]), within=120)
 
     def _fill(self, op: str, source: str, target: str) -> FolderDigest:
         """Both fill a partial folder and move it last: after a lost reply, a target that is there is whole."""
         try:
-            reply = self._hands.call("folder", {"op": op, "source": source, "target": target}, within=LONG)
-            filled = replies.folder_digest(reply)
+            request = {"op": op, "source": source, "target": target}
+            filled = ask(self._hands, "folder", request, replies.folder_digest, within=LONG)
         except UnreachableError as lost:
             if not lost.maybe_done:
                 raise
@@ -133,12 +133,12 @@ class RemoteRecords:
 
     def read(self, name: str) -> str | None:
         """The text, or None when there is no such record."""
-        text = self._op("read", name)["text"]
+        text = self._op("text", "read", name)
         return None if text is None else str(text)
 
     def write(self, name: str, text: str) -> None:
         """Written whole or not at all."""
-        self._op("write", name, text=text)
+        self._op("done", "write", name, text=text)
 
     def create(self, name: str, text: str) -> bool:
         """Created exclusively. After a lost reply the record is looked at: ours it is if it reads as we wrote it."""
@@ -154,28 +154,32 @@ class RemoteRecords:
 
     def names(self) -> tuple[str, ...]:
         """The records there are, sorted."""
-        result = self._hands.call("files", {"ops": [{"op": "names", "path": self._folder}]})["results"][0]
-        return tuple(sorted(str(one) for one in result["names"]))
+        request = {"ops": [{"op": "names", "path": self._folder}]}
+        return ask(
+            self._hands,
+            "files",
+            request,
+            lambda reply: tuple(sorted(str(one) for one in replies.results(reply, "names"))),
+        )
 
     # -- private -------------------------------------------------------------------------------------------
 
-    def _op(self, op: str, name: str, **more: Any) -> dict[str, Any]:
+    def _op(self, key: str, op: str, name: str, **more: Any) -> Any:
         if not _PLAIN.fullmatch(name):
             raise UsageError(f"'{name}' is no name for a record")
         one = {"op": op, "path": rf"{self._folder}\{name}", **more}
-        result: dict[str, Any] = self._hands.call("files", {"ops": [one]})["results"][0]
-        return result
+        return ask(self._hands, "files", {"ops": [one]}, lambda reply: replies.results(reply, key))
 
     def _decided(self, op: str, name: str, after: str | None, **more: Any) -> bool:
         """Done or not; after a lost reply: look, and if nothing was done, once more."""
         try:
-            return bool(self._op(op, name, **more)["done"])
+            return bool(self._op("done", op, name, **more))
         except UnreachableError as lost:
             if not lost.maybe_done:
                 raise
         if self.read(name) == after:
             return True
-        return bool(self._op(op, name, **more)["done"])
+        return bool(self._op("done", op, name, **more))
 
 
 # -- private -------------------------------------------------------------------------------------------

@@ -1,8 +1,14 @@
-"""Replies of our scripts as words. Pure; unknown names are left out, so that a newer script does no harm."""
+"""Replies of our scripts as words. Pure; unknown names are left out, so that a newer script does no harm.
+
+What is not of the script's shape raises KeyError, TypeError, ValueError, AttributeError or IndexError, whichever way it
+is met: ``hands.ask`` makes one error of them. A plain field of another type never gets into a word.
+"""
 
 from __future__ import annotations
 
 import base64
+import gzip
+import zlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -45,7 +51,12 @@ def site_statuses(reply: Reply) -> tuple[SiteStatus, ...]:
 def pool_statuses(reply: Reply) -> tuple[PoolStatus, ...]:
     """The pools of a ``sites`` reply."""
     return tuple(
-        PoolStatus(one["name"], _state(one["state"]), tuple(map(_worker, one["workers"])), one.get("requests"))
+        PoolStatus(
+            one["name"],
+            _state(one["state"]),
+            tuple(map(_worker, one["workers"])),
+            _plain("requests", "int | None", one["requests"]),
+        )
         for one in reply["pools"]
     )
 
@@ -54,7 +65,7 @@ def machine_facts(name: str, reply: Reply) -> MachineFacts:
     """A ``machine`` reply."""
     ports, reserved = reply.get("listening_ports"), reply.get("reserved_ports")
     facts = MachineFacts(name, _time(reply["now"]))
-    same = {one.name: reply[one.name] for one in fields(MachineFacts) if one.name in reply and one.name not in _OWN}
+    same = {name: value for name, value in _fields(MachineFacts, reply).items() if name not in _OWN}
     return replace(
         facts,
         **same,
@@ -63,12 +74,12 @@ def machine_facts(name: str, reply: Reply) -> MachineFacts:
     )
 
 
-def probe_answer(told: Reply) -> ProbeAnswer:
-    """One answer of a ``probe`` reply."""
-    headers = tuple((str(one[0]), str(one[1])) for one in told.get("headers") or ())
-    return ProbeAnswer(
-        int(told["status"]), headers, told.get("text") or "", float(told.get("seconds") or 0), told.get("error") or ""
-    )
+def probe_answers(reply: Reply, count: int) -> tuple[ProbeAnswer, ...]:
+    """The answers of a ``probe`` reply, as many as there were requests."""
+    answers = tuple(_probe_answer(one) for one in reply["answers"])
+    if len(answers) != count:
+        raise ValueError(f"{len(answers)} answers to {count} requests")
+    return answers
 
 
 def probe_request(one: ProbeRequest) -> dict[str, Any]:
@@ -89,10 +100,10 @@ def application_facts(reply: Reply) -> tuple[ApplicationFacts, ...]:
     return tuple(
         ApplicationFacts(
             str(one["path"]),
-            one["asp_net_core"],
-            one["in_process"],
+            _plain("asp_net_core", "bool | None", one["asp_net_core"]),
+            _plain("in_process", "bool | None", one["in_process"]),
             bool(one["disallow_rotation_on_config_change"]),
-            one["module_version"],
+            _plain("module_version", "str | None", one["module_version"]),
         )
         for one in reply["apps"]
     )
@@ -101,6 +112,23 @@ def application_facts(reply: Reply) -> tuple[ApplicationFacts, ...]:
 def appcmd_answer(reply: Reply) -> tuple[str, int]:
     """An ``appcmd`` reply: what it said (localised, in some code page) and its exit code (0 to 2**32 - 1)."""
     return base64.b64decode(reply["output"]).decode("utf-8", "replace"), int(reply["exit_code"]) & 0xFFFFFFFF
+
+
+def config_bytes(reply: Reply) -> tuple[str, bytes, str] | None:
+    """A ``read_config`` reply: digest, bytes and path; None when it says that nothing changed."""
+    if reply.get("unchanged"):
+        return None
+    try:
+        data = gzip.decompress(base64.b64decode(reply["data"]))
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"it cannot be unpacked: {error}") from error
+    return str(reply["digest"]), data, str(reply["path"])
+
+
+def results(reply: Reply, key: str) -> Any:
+    """What the one operation of a ``files`` request came to."""
+    (one,) = reply["results"]
+    return one[key]
 
 
 def folder_digest(reply: Reply) -> FolderDigest | None:
@@ -116,9 +144,32 @@ _UNKNOWN = object()
 _OWN = frozenset({"name", "now", "listening_ports", "reserved_ports"})
 
 
+def _probe_answer(told: Reply) -> ProbeAnswer:
+    headers = tuple((str(one[0]), str(one[1])) for one in told.get("headers") or ())
+    return ProbeAnswer(
+        int(told["status"]), headers, told.get("text") or "", float(told.get("seconds") or 0), told.get("error") or ""
+    )
+
+
 def _known(word: type[W], told: Reply) -> W:
-    names = {one.name for one in fields(word)}  # type: ignore[arg-type]  # only dataclasses come here
-    return word(**{name: value for name, value in told.items() if name in names})
+    return word(**_fields(word, told))
+
+
+def _fields(word: type[Any], told: Reply) -> dict[str, Any]:
+    """What is told of a dataclass's fields; ``TypeError`` where a plain one is of another type."""
+    kinds = {one.name: str(one.type) for one in fields(word)}
+    return {name: _plain(name, kinds[name], value) for name, value in told.items() if name in kinds}
+
+
+def _plain(name: str, kinds: str, value: Any) -> Any:
+    """The value, if it is of the annotated type; annotations that name more than plain types let all through."""
+    words = kinds.split(" | ")
+    if all(one in _PLAIN for one in words) and type(value) not in [_PLAIN[one] for one in words]:
+        raise TypeError(f"{name} is {value!r}")
+    return value
+
+
+_PLAIN: Mapping[str, type] = {"str": str, "int": int, "bool": bool, "None": type(None)}
 
 
 def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,12 +187,14 @@ def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _with(word: W, told: Mapping[str, Any]) -> W:
     """The word with nested settings, each word made anew once; what it does not know is left out."""
     values: dict[str, Any] = {}
+    kinds = {one.name: str(one.type) for one in fields(word)}  # type: ignore[arg-type]  # only dataclasses come here
     for name, value in told.items():
         current = getattr(word, name, _UNKNOWN)
         if is_dataclass(current) and isinstance(value, Mapping):
             values[name] = _with(current, value)
-        elif current is not _UNKNOWN and not isinstance(value, Mapping):
-            values[name] = timedelta(seconds=value) if isinstance(current, timedelta) else value
+        elif current is not _UNKNOWN:
+            is_time = isinstance(current, timedelta)
+            values[name] = timedelta(seconds=value) if is_time else _plain(name, kinds[name], value)
     new: W = replace(word, **values)  # type: ignore[type-var]  # only dataclasses come here
     return new
 

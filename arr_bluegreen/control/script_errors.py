@@ -41,7 +41,8 @@ def error_of(told: Mapping[str, Any], host: str, script: str) -> ArrBlueGreenErr
     if denied:
         return RefusedError(f"{host}: access denied: {message}", hint=_ELEVATE)
     known = meaning(code)
-    cause = f"{known.cause} ({message})" if known else message
+    # The line, counted in the script as it was sent: the first thing to know of an error that nobody foresaw.
+    cause = f"{known.cause} ({message})" if known else f"{message} (line {told.get('line', '?')})"
     return RemoteError(f"{host}: {script}: {cause}", code=code, hint=known.remedy if known else _LOOK)
 
 

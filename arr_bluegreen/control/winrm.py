@@ -12,8 +12,9 @@ from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.endpoint import Endpoint
 from arr_bluegreen.control.interface import Clock
 from arr_bluegreen.control.light_session import lighten
+from arr_bluegreen.control.sign_in import check_sign_in
 from arr_bluegreen.control.winrm_errors import Trouble, explain, trouble_of
-from arr_bluegreen.errors import ArrBlueGreenError, UsageError
+from arr_bluegreen.errors import ArrBlueGreenError
 
 if TYPE_CHECKING:
     from arr_bluegreen.control.connect import ConnectSettings
@@ -45,6 +46,7 @@ class Connection:
         self.talk: Talk = settings.talk or (lambda text, level: None)
         self._protocol: Any = None
         self._broken = False
+        self._answered = False
         self._sizes = [0, 0]
 
     def __repr__(self) -> str:
@@ -76,7 +78,8 @@ class Connection:
                     self._fresh()
                 unknown = trouble in (Trouble.DROPPED, Trouble.TIMED_OUT)
                 if last or not (trouble is Trouble.STALE or (unknown and again)):
-                    raise explain(cause, self.to, maybe_done=unknown and not again) from cause
+                    told = explain(cause, self.to, maybe_done=unknown and not again, answered=self._answered)
+                    raise told from cause
                 self.say(f"{kind}: {trouble.value} ({type(cause).__name__}); once more")
         raise AssertionError("unreachable")
 
@@ -98,7 +101,7 @@ class Connection:
         self._broken = True
         try:
             done = act(protocol)
-            self._broken = False
+            self._broken, self._answered = False, True
             return done
         except Exception as cause:
             self._broken = trouble_of(cause) in (Trouble.DROPPED, Trouble.STALE, Trouble.NOT_SENT)
@@ -126,21 +129,26 @@ class Connection:
             message_encryption="auto",
             proxy=settings.proxy or None,
         )
-        self._measure(protocol)
+        self._measure(protocol.transport)
         return protocol
 
-    def _measure(self, protocol: Any) -> None:
-        send = protocol.transport.send_message
+    def _measure(self, transport: Any) -> None:
+        """Sizes told; and our settings only: no proxy and no .netrc of the environment, from the first message on (the
+        empty one that signs in is sent while the session is built). Not looking there spares a third of a message."""
+        send, encrypt = transport.send_message, transport.setup_encryption
 
         def measured(message: str | bytes) -> Any:
             self._sizes = [len(message), 0]
-            if protocol.transport.session is not None:
-                lighten(protocol.transport.session)
+            lighten(transport.build_session())
             reply = send(message)
             self._sizes[1] = len(reply)
             return reply
 
-        protocol.transport.send_message = measured
+        def encrypted(session: Any) -> None:
+            session.trust_env = False
+            encrypt(session)
+
+        transport.send_message, transport.setup_encryption = measured, encrypted
 
     def _fresh(self) -> None:
         """A new TCP connection and a new security context; the shell id stays valid (winrm.md 1)."""
@@ -148,21 +156,3 @@ class Connection:
         if self._protocol is not None:
             self._protocol.transport.close_session()
             self._protocol.transport.encryption = None
-
-
-def check_sign_in(to: Endpoint, settings: ConnectSettings) -> None:
-    """Raise ``UsageError`` for what can be seen to be wrong before anything is sent."""
-    transport = settings.transport
-    if transport == "basic" and not to.tls and not settings.allow_basic_over_http:
-        raise UsageError(
-            f"{to.host}: Basic over HTTP would send the password readable",
-            hint="Use --tls, or --transport ntlm; --allow-basic-over-http is for a simulator on loopback.",
-        )
-    if transport == "certificate":
-        if not (to.tls and settings.certificate and settings.certificate_key):
-            raise UsageError(f"{to.host}: transport certificate needs --tls, a certificate and its key (PEM)")
-        return
-    if transport != "kerberos" and not settings.user:
-        raise UsageError(f"{to.host}: who signs in?", hint="Set ARR_BLUEGREEN_USER, or give --user.")
-    if transport != "kerberos" and not settings.password:
-        raise UsageError(f"{to.host}: no password", hint="Set ARR_BLUEGREEN_PASSWORD, or give --password-file.")

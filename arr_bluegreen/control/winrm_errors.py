@@ -58,8 +58,11 @@ def fault_code(cause: BaseException) -> int | None:
     return int(code) & 0xFFFFFFFF if code is not None else None
 
 
-def explain(cause: BaseException, to: Endpoint, *, maybe_done: bool = False) -> ArrBlueGreenError:
-    """The one error for this exception; it names the machine and never a credential."""
+def explain(
+    cause: BaseException, to: Endpoint, *, maybe_done: bool = False, answered: bool = True
+) -> ArrBlueGreenError:
+    """The one error for this exception; it names the machine and never a credential. ``answered``: this machine has
+    answered before, so its port is the right one."""
     host = to.host
     if _is(cause, "InvalidCredentialsError", "PermissionError", "SpnegoError"):
         return SignInError(f"{host} did not take the user name and password", hint=_SIGN_IN)
@@ -68,7 +71,7 @@ def explain(cause: BaseException, to: Endpoint, *, maybe_done: bool = False) -> 
             return UnreachableError(f"{host} does not speak TLS on port {to.port}", hint=_NO_TLS)
         return UnreachableError(f"{host}: its certificate is not trusted ({_tls_reason(cause)})", hint=_TLS)
     if _is(cause, "ConnectionError", "Timeout", "ChunkedEncodingError", "OSError"):
-        return _connection(cause, to, maybe_done)
+        return _connection(cause, to, maybe_done, answered)
     if _is(cause, "WinRMTransportError"):
         return _http(_code(cause), host, maybe_done)
     if _is(cause, "WSManFaultError"):
@@ -76,7 +79,7 @@ def explain(cause: BaseException, to: Endpoint, *, maybe_done: bool = False) -> 
     if _is(cause, "WinRMOperationTimeoutError"):
         return UnreachableError(f"{host}: WinRM did not answer in time", hint="Try again.", maybe_done=maybe_done)
     if _is(cause, "WinRMError"):
-        return RefusedError(f"{host}: {cause}", hint="Choose another --transport, or install what it needs.")
+        return RefusedError(f"{host}: {cause}", hint=_package(str(cause)))
     return UnreachableError(
         f"{host} answered something that is not WS-Management ({type(cause).__name__})",
         hint=f"Is {to.url} a WinRM listener?",
@@ -90,6 +93,8 @@ _SIGN_IN = (
     "Check ARR_BLUEGREEN_USER (user or DOMAIN\\user) and ARR_BLUEGREEN_PASSWORD, and that --transport is enabled there."
 )
 _TLS = "Give its certificate authority with --ca FILE; the name in the certificate must be the one used here."
+_IS_TLS = "If that is an HTTPS listener (as a rule on 5986), say --tls. Else try again."
+_PROXY = "Look at ARR_BLUEGREEN_PROXY and [arr] proxy."
 _NO_TLS = "Its HTTPS listener is on 5986 as a rule; without --tls the HTTP one on 5985 is used."
 _LISTENER = "On the machine run: winrm quickconfig; 5985 is HTTP, 5986 is HTTPS (--tls); look at the firewall."
 _HTTP = {
@@ -106,8 +111,10 @@ _HTTP = {
 }
 
 
-def _connection(cause: BaseException, to: Endpoint, maybe_done: bool) -> UnreachableError:
+def _connection(cause: BaseException, to: Endpoint, maybe_done: bool, answered: bool) -> UnreachableError:
     text = _texts(cause)
+    if _is(cause, "ProxyError"):
+        return UnreachableError(f"the proxy on the way to {to.host} does not let through", hint=_PROXY)
     if any(word in text for word in ("NameResolutionError", "getaddrinfo", "Name or service not known", "gaierror")):
         return UnreachableError(f"no such host '{to.host}'", hint="Check the name in --on winrm:HOST, and DNS.")
     if any(word in text for word in ("refused", "10061")):
@@ -118,6 +125,8 @@ def _connection(cause: BaseException, to: Endpoint, maybe_done: bool) -> Unreach
         return UnreachableError(f"{to.host} cannot be reached from here", hint="Check the network and the name.")
     if _is(cause, "Timeout"):
         return UnreachableError(f"{to.host} did not answer in time", hint="Try again.", maybe_done=maybe_done)
+    if not answered and not to.tls:
+        return UnreachableError(f"{to.host} breaks off the connection on port {to.port}", hint=_IS_TLS)
     return UnreachableError(f"the connection to {to.host} broke", hint="Try again.", maybe_done=maybe_done)
 
 
@@ -160,6 +169,12 @@ def _fault(cause: BaseException, host: str, maybe_done: bool) -> ArrBlueGreenErr
     if maybe_done:
         return UnreachableError(f"{host}: WinRM failed: {told}", hint="Try again.", maybe_done=True)
     return RemoteError(f"{host}: WinRM refused: {told}", code=code, hint="Try again.")
+
+
+def _package(text: str) -> str:
+    """What to do about a transport whose package is not there; pywinrm tells it in words alone."""
+    extra = next((one for one in ("kerberos", "credssp") if one in text and "not installed" in text), None)
+    return f"pip install 'arr-bluegreen[{extra}]'" if extra else "Choose another --transport."
 
 
 def _is(cause: BaseException, *names: str) -> bool:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.endpoint import parse_endpoint
-from arr_bluegreen.control.hands import Hands, Lane, WinrmHands
+from arr_bluegreen.control.hands import Hands, Lane, WinrmHands, ask
 from arr_bluegreen.control.interface import ApplicationFacts, Capability, Clock, FileControl, MachineFacts, RecordStore
 from arr_bluegreen.control.local_files import folder_name
 from arr_bluegreen.control.remote_config import RemoteConfig
 from arr_bluegreen.control.remote_controls import RemoteFarm, RemoteProbe, RemoteSites
 from arr_bluegreen.control.remote_files import RemoteFiles, RemoteRecords
 from arr_bluegreen.control.replies import application_facts, machine_facts
-from arr_bluegreen.control.winrm import Connection, check_sign_in
+from arr_bluegreen.control.sign_in import check_sign_in
+from arr_bluegreen.control.winrm import Connection
 
 if TYPE_CHECKING:
     from arr_bluegreen.control.connect import ConnectSettings
@@ -56,11 +57,11 @@ class ScriptedMachine:
 
     def facts(self) -> MachineFacts:
         """What the machine is, listening and reserved ports included."""
-        return machine_facts(self.name, self.hands.call("machine", {"ports": True}))
+        return ask(self.hands, "machine", {"ports": True}, lambda reply: machine_facts(self.name, reply))
 
     def applications(self, paths: Sequence[str]) -> tuple[ApplicationFacts, ...]:
         """What the web.config of each folder says of ASP.NET Core."""
-        return application_facts(self.hands.call("web_config", {"paths": list(paths)}))
+        return ask(self.hands, "web_config", {"paths": list(paths)}, application_facts)
 
     def close(self) -> None:
         """Let go of shells and connections."""

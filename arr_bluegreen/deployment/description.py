@@ -30,12 +30,19 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Arr:
-    """``[arr]``: the ARR machines (``--on`` overrides), how to reach them."""
+    """``[arr]``: the ARR machines (``--on`` overrides), how to reach them. Files are PEM; no secrets.
+
+    ``kept_powershell`` False: a PowerShell process per call.
+    """
 
     machines: tuple[str, ...] = ()
     transport: str = "ntlm"
     tls: bool = False
     ca: str = ""
+    certificate: str = ""
+    certificate_key: str = ""
+    proxy: str = ""
+    kept_powershell: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,8 +107,14 @@ def _arr(table: Table) -> Arr:
         transport=table.choice("transport", ("ntlm", "kerberos", "credssp", "certificate", "basic"), "ntlm"),
         tls=table.flag("tls", False),
         ca=table.text("ca", ""),
+        certificate=table.text("certificate", ""),
+        certificate_key=table.text("certificate_key", ""),
+        proxy=table.text("proxy", ""),
+        kept_powershell=table.flag("kept_powershell", True),
     )
     table.finish()
+    if "@" in found.proxy:
+        raise DescriptionError("no secrets here: a proxy's password goes into $ARR_BLUEGREEN_PROXY", where="arr.proxy")
     return found
 
 

@@ -66,8 +66,6 @@ class Admin:
         if text == "clear":
             self._faults.clear()
             self._served.host.exchange.delay_next_asks = 0.0
-        elif text.startswith("rtt-ms="):
-            self._faults.rtt_ms = float(text.partition("=")[2])
         else:
             self._plan(self._faults, text)
         return text
@@ -76,7 +74,7 @@ class Admin:
         try:
             faults.add(text)
         except UsageError as error:
-            hint = f"{error.hint} And now: {', '.join(HOST_FAULTS)}, clear, rtt-ms=N."
+            hint = f"{error.hint} And now: {', '.join(HOST_FAULTS)}, clear."
             raise UsageError(str(error), hint=hint) from error
 
     def _drop(self) -> int:

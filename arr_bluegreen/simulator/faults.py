@@ -31,7 +31,7 @@ class What(Enum):
     SHARING = "sharing"
     """A file operation of a script meets 0x80070020."""
     RTT = "rtt"
-    """``ms`` milliseconds more for every HTTP request from now on; 0 ends it. Happens at once."""
+    """``ms`` whole milliseconds more for every HTTP request from now on (``rtt:ms=20``); 0 ends it. At once."""
     CERTIFICATE = "wrong-certificate"
     """HTTPS ports opened from now on show a certificate of another name. Happens at once."""
 
@@ -78,7 +78,7 @@ def parse(text: str) -> Fault:
     try:
         typed: dict[str, Any] = {key: int(text) if allowed[key] == "int" else text for key, text in values.items()}
     except ValueError as error:
-        raise UsageError(f"in the simulator fault '{text}' a number is no number") from error
+        raise UsageError(f"in the simulator fault '{text}' a number is no whole number") from error
     if typed.get("when", "before") not in ("before", "after") or typed.get("how", "sharing") not in _HOW:
         raise UsageError(f"in the simulator fault '{text}': when is before or after, how is {', '.join(_HOW)}")
     return Fault(known[name], **typed)
@@ -142,7 +142,6 @@ class Faults:
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
         }
-
 
 
 # -- private ------------------------------------------------------------------------------------------

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from arr_bluegreen.errors import UsageError
 from arr_bluegreen.simulator.host import SimulatedHost
 from arr_bluegreen.simulator.settings import take
 from arr_bluegreen.webfarm import NewState
 
+T = TypeVar("T")
 HOST_FAULTS = {
     "recycle": "recycle:pool=NAME (without a pool: ARR's own, all run-time state is lost)",
     "kill": "kill:pool=NAME, its worker process crashes and cuts its requests",
@@ -55,9 +56,9 @@ def do_fault(host: SimulatedHost, text: str, drop_connections: Callable[[], int]
         case "drop-connections":
             return f"dropped {drop_connections()} connections"
         case "late-answers":
-            host.exchange.delay_next_asks = float(_needed(options, "seconds", name))
+            host.exchange.delay_next_asks = _read(options, "seconds", name, float)
         case "state":
-            state = NewState(_needed(options, "to", name))
+            state = _read(options, "to", name, NewState)
             host.arr.set_state(_needed(options, "farm", name), {_needed(options, "address", name): state})
         case _:
             take(host.settings, options)
@@ -93,6 +94,14 @@ def _needed(options: dict[str, str], key: str, name: str) -> str:
     if key not in options:
         raise UsageError(f"the simulator fault '{name}' needs {key}", hint=HOST_FAULTS[name])
     return options[key]
+
+
+def _read(options: dict[str, str], key: str, name: str, kind: Callable[[str], T]) -> T:
+    text = _needed(options, key, name)
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise UsageError(f"in the simulator fault '{name}' {key} is '{text}'", hint=HOST_FAULTS[name]) from error
 
 
 def _farm(host: SimulatedHost, name: str) -> dict[str, Any]:

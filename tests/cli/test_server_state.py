@@ -192,17 +192,3 @@ def test_a_health_test_uses_the_farms_url_and_fails_with_its_exit_code(cli: Cli,
     ran = cli("server", "test-health", "shop", BLUE)
     assert ran.code == 3
     assert "StatusCodeFailure" in ran.out
-
-
-def test_a_password_comes_from_a_file_or_the_environment_and_is_never_shown(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
-    import argparse
-
-    given = {"user": None, "transport": None, "tls": False, "ca": None, "allow_basic_over_http": False}
-    monkeypatch.setenv("ARR_BLUEGREEN_PASSWORD", "from-env")
-    assert target.settings_of(argparse.Namespace(**given, password_file=None)).password == "from-env"
-    (tmp_path / "secret").write_text("from-file\r\n")
-    settings = target.settings_of(argparse.Namespace(**given, password_file=str(tmp_path / "secret")))
-    assert settings.password == "from-file"
-    assert "from-file" not in repr(settings)

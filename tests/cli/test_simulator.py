@@ -74,13 +74,24 @@ def test_faults_are_done_while_it_runs(running: dict[str, Any], monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("fault", "word"), [("nope", "recycle"), ("kill:pool=nope", "shop-blue"), ("set:x=1", "elevated")]
+    ("fault", "word"),
+    [
+        ("nope", "recycle"),
+        ("kill:pool=nope", "shop-blue"),
+        ("set:x=1", "elevated"),
+        ("rtt:ms=abc", "no whole number"),
+        ("rtt-ms=20", "rtt"),
+        ("late-answers:seconds=soon", "late-answers:seconds=N"),
+        ("state:farm=shop,address=127.0.0.2,to=Off", "GracefulStop"),
+    ],
 )
 def test_a_wrong_fault_is_refused_naming_what_there_is(
     running: dict[str, Any], capsys: pytest.CaptureFixture[str], fault: str, word: str
 ) -> None:
     assert run(["simulator", "fault", fault, "--admin", running["admin_url"]]) is ExitCode.USAGE
-    assert word in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert word in said
+    assert "Error(" not in said
 
 
 def test_a_stranger_without_the_header_is_refused(running: dict[str, Any]) -> None:

@@ -190,8 +190,12 @@ def test_what_a_machine_lacks_is_one_line(
 def test_no_request_monitor_is_no_failure(
     windows: Host, cli: Cli, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The deployment's plan says what that costs."""
+    """The deployment's plan says what that costs, and a list of pools says once why their requests are ``?``."""
     monkeypatch.setattr(windows.machine.served.host.settings, "request_monitor", False)
+    assert run(["pool", "list", "--on", f"winrm:{windows.target}"]) == 0
+    said = capsys.readouterr()
+    assert " ? " in said.out
+    assert said.err.count("Request Monitor (Web-Request-Monitor) is not installed on") == 1
     for argv in (*COMMANDS[:2], ("deploy", "plan", "FILE")):
         code = run([str(cli.file) if one == "FILE" else one for one in argv] + ["--on", f"winrm:{windows.target}"])
         assert code == 0
@@ -206,6 +210,7 @@ WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a closed port": ({"on": None}, "refuses connections on port", "winrm quickconfig"),
     "a self-signed certificate": ({"more": ("--tls",), "tls": True}, "not trusted (self-signed)", "--ca FILE"),
     "no TLS there": ({"more": ("--tls",)}, "does not speak TLS on port", "without --tls"),
+    "TLS there": ({"tls": True}, "breaks off the connection on port", "say --tls"),
 }
 
 
@@ -224,6 +229,17 @@ def test_a_machine_that_cannot_be_reached_is_one_line(
         assert words in line
         assert hint in line
     assert (cli.journals, windows.shells) == ([], 0)
+
+
+def test_a_ca_file_that_is_not_there_is_wrong_usage(
+    windows: Host, cli: Cli, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2: nothing was sent."""
+    code, line = refused(
+        capsys, cli, ("farm", "list"), "--on", f"winrm:{windows.tls_target}", "--tls", "--ca", "nofile.pem"
+    )
+    assert code == 2
+    assert "--ca nofile.pem cannot be read" in line
 
 
 def test_a_process_says_the_same(windows: Host, tmp_path: Path) -> None:

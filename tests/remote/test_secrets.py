@@ -127,6 +127,7 @@ def test_no_failure_tells_it(
 def test_a_password_in_a_file_is_not_told_either(windows: Host, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text(PASSWORD + "\n", encoding="utf-8")
+    file.chmod(0o600)
     cli = Cli(tmp_path / "cli", password="")
     done = cli.run("farm", "list", "--on", f"winrm:{windows.target}", "--password-file", str(file), "-vv")
     assert done.code == 0, done.err

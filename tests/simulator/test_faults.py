@@ -64,7 +64,9 @@ def test_times_0_is_for_ever_and_http_moments_need_to_be_asked_for() -> None:
     [
         ("explode", "drop"),
         ("drop:speed=3", "at"),
-        ("drop:at=soon", "no number"),
+        ("drop:at=soon", "no whole number"),
+        ("rtt:ms=abc", "no whole number"),
+        ("rtt-ms=20", "rtt"),
         ("drop:when=during", "before or after"),
         ("commit:how=badly", "sharing"),
     ],
