@@ -19,7 +19,7 @@ from arr_bluegreen.deployment.begin import new_run_id, plan_run, plan_switch_bac
 from arr_bluegreen.deployment.events import RunEnded, Stamped
 from arr_bluegreen.deployment.find_run import find_run, is_unfinished
 from arr_bluegreen.deployment.journal import is_over
-from arr_bluegreen.deployment.memory import Memory
+from arr_bluegreen.deployment.memory import Memory, refuse_abort
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.plan import Plan, forward_steps, what_is_seen
 from arr_bluegreen.deployment.run import Asked, Run
@@ -88,8 +88,7 @@ def abort(arguments: argparse.Namespace, out: Output) -> ExitCode:
         if is_over(events):
             out.result({"run": name, "outcome": "nothing to abort"}, [f"run {name} is over; nothing to abort"])
             return ExitCode.DONE
-        if Memory(events).get("switched"):
-            raise RefusedError(f"run {name} has switched already", hint="'deploy switch-back' returns to the old slot.")
+        refuse_abort(name, Memory(events))
         return _again(arguments, out, there, name, events, Run.abort)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from arr_bluegreen.deployment.events import RunEnded, RunPaused, Stamped, StepDone, StepFailed, StepStarted
 from arr_bluegreen.deployment.journal import ended, is_over, started
-from arr_bluegreen.deployment.memory import Memory
+from arr_bluegreen.deployment.memory import FORWARD, Memory
 from arr_bluegreen.deployment.plan import Plan
 from arr_bluegreen.webfarm.telling import tell
 
@@ -107,14 +107,15 @@ def standing(run: str, events: tuple[Stamped, ...], running: bool = False) -> tu
         return f"{what} is over: {end.outcome}{why}", [*back, "deploy run"]
     where = _where(events)
     if running:
-        serves = f"{begin.new} gets requests" if memory.get("switched") else f"{begin.old} serves"
+        serves = f"{begin.new} gets requests" if memory.switched else f"{begin.old} serves"
         return f"{what} is under way on this computer: {serves}; it is {_at(events)}", ["deploy status"]
     if memory.way == "back":
         return f"{what} was going back to {begin.old} and {where}", ["deploy resume"]
     if memory.way == "clear":
         return f"{what} was clearing {begin.new} and {where}", ["deploy resume"]
-    if memory.get("switched"):
-        done = f"{begin.new} gets requests" + ("" if memory.get("out_since") else f", and so may {begin.old}")
+    if memory.switched:
+        both = "" if memory.get("out_since", way=FORWARD) else f", and so may {begin.old}"
+        done = f"{begin.new} gets requests{both}"
         return f"{what} has switched ({done}) and {where}", ["deploy resume", "deploy switch-back"]
     return f"{what} has not switched: {begin.old} serves; it {where}", ["deploy resume", "deploy abort"]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from arr_bluegreen.deployment.events import RunPaused, RunResumed, Stamped
 from arr_bluegreen.deployment.hands import Hands
-from arr_bluegreen.deployment.memory import BACK, CLEAR
+from arr_bluegreen.deployment.memory import FORWARD
 from arr_bluegreen.deployment.step import Step
 from arr_bluegreen.errors import RefusedError
 
@@ -34,8 +34,7 @@ def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
     if paused.until and hands.machine_now() > datetime.fromisoformat(paused.until):
         match paused.otherwise:
             case "return":
-                way = BACK if hands.memory.get("switch_begun") else CLEAR
-                hands.note("way", {"to": way, "why": "no approval came in time"})
+                hands.note("way", {"to": hands.memory.turned, "why": "no approval came in time"})
                 return
             case "go-on":
                 pass
@@ -53,9 +52,9 @@ def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
 
 def _waits(phase: str, step: Step, until: str, hands: Hands) -> bool:
     if until and until == phase:
-        return not hands.memory.get(f"passed:{phase}")
+        return not hands.memory.get(f"passed:{phase}", way=FORWARD)
     waits = any(one.before == phase for one in hands.deployment.approvals)
-    return waits and not hands.memory.get(f"approved:{phase}") and not step.holds(hands)
+    return waits and not hands.memory.get(f"approved:{phase}", way=FORWARD) and not step.holds(hands)
 
 
 def _pause_of(events: Sequence[Stamped]) -> RunPaused | None:

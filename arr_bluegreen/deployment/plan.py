@@ -107,8 +107,9 @@ def back_steps(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step
 def clear_steps(deployment: Deployment, roles: Roles, enabled_by_us: tuple[str, ...]) -> tuple[Step, ...]:
     """The idle slot put back as it was, before any switch."""
     weights = [RestoreWeights(roles.new, roles.old, deployment.app.farm)] if deployment.switch.by == "weights" else []
+    down = deployment.switch.down if deployment.switch.by == "health-file" else ""
     return (
-        ClearIdle(roles.new, roles.new.farm or deployment.app.farm, enabled_by_us),
+        ClearIdle(roles.new, roles.new.farm or deployment.app.farm, enabled_by_us, down),
         *weights,
         Want(roles.old, roles.new, begins=False, name="want-old"),
         Settle(roles.old),

@@ -29,7 +29,7 @@ from arr_bluegreen.deployment.hands import Hands, Identity, Roles
 from arr_bluegreen.deployment.hooks import run_hook
 from arr_bluegreen.deployment.journal import Journal
 from arr_bluegreen.deployment.lock import Lock
-from arr_bluegreen.deployment.memory import BACK, CLEAR, FORWARD, Memory
+from arr_bluegreen.deployment.memory import BACK, CLEAR, FORWARD, Memory, refuse_abort
 from arr_bluegreen.deployment.now import Controls, stores
 from arr_bluegreen.deployment.plan import Plan, back_steps, clear_steps, forward_steps
 from arr_bluegreen.deployment.proof import GateFailed
@@ -112,11 +112,13 @@ class Run:
         return self._again(lambda: check_approval(self._events, self._hands))
 
     def switch_back(self) -> RunEnded:
-        """Return to the old slot: back over the switch, or (before it) clear the idle slot."""
-        return self._again(lambda: self._turn(BACK if self._memory.get("switch_begun") else CLEAR, "asked"))
+        """Return to the old slot: back over the switch, or (before it) clear the idle slot. A run that has turned
+        already goes on where it goes."""
+        return self._again(lambda: self._turn(self._memory.turned, "asked"))
 
     def abort(self) -> RunEnded:
-        """End before the switch. Raises ``RefusedError`` (through the caller's check) once it has begun."""
+        """End before the switch. Raises ``RefusedError`` once it is over, nothing touched."""
+        refuse_abort(self.identity.run, self._memory)
         return self._again(lambda: self._turn(CLEAR, "asked"))
 
     # -- private -------------------------------------------------------------------------------------------------
@@ -173,7 +175,7 @@ class Run:
             except (
                 FloorError
             ) as error:  # on the way forward: the new slot fell out of service; the old one still serves
-                if self._memory.way != FORWARD or not self._memory.get("switch_begun"):
+                if self._memory.way != FORWARD or self._memory.turned != BACK:
                     raise
                 self._turn_or_raise(error)
                 continue
@@ -200,10 +202,11 @@ class Run:
             problem = run_hook(self._hands, hook)
             if problem:
                 self._hands.warn(problem)
-        self._turn(BACK if self._memory.get("switch_begun") else CLEAR, str(error))
+        self._turn(self._memory.turned, str(error))
 
     def _turn(self, way: str, why: str) -> None:
-        if self._memory.way != way:
+        """Once: a run never turns forward again, nor from the way back to clearing what serves."""
+        if self._memory.way == FORWARD:
             self._hands.note("way", {"to": way, "why": why})
             self._hands.forget()
 
@@ -297,9 +300,9 @@ class Run:
         return ended
 
     def _live(self) -> str:
-        if self._memory.way == FORWARD and self._memory.get("out_since"):
-            return self.roles.new.name
-        return self.roles.old.name
+        """The slot that was to get the requests when last seen: the new one from its switch until the way back's."""
+        forth = self._memory.get("out_since", way=FORWARD)
+        return self.roles.new.name if forth and not self._memory.get("switched", way=BACK) else self.roles.old.name
 
     def _since(self, began: float) -> float:
         return round(self.controls.clock.monotonic() - began, 3)
