@@ -65,4 +65,5 @@ class Want:
             version=self.version,
             front=hands.deployment.app.front,
             paused=any(one.paused for one in there),
+            floor=hands.deployment.floor,
         )

@@ -7,7 +7,7 @@ It says all that is needed for that, so that the description need not be there.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,8 @@ class QuickProbe:
 class Wanted:
     """``slot`` shall be live: ``into`` in service, ``out`` not; ``by`` as in ``[switch]``.
 
-    ``asserted`` is when this was last made so, by the ARR machine's own clock (UTC); ``paused`` stops ``reconcile``.
+    ``asserted`` is when this was last made so, by the ARR machine's own clock (UTC); ``paused`` stops ``reconcile``,
+    which keeps to ``floor``.
     """
 
     slot: str
@@ -48,6 +49,7 @@ class Wanted:
     version: str = ""
     front: tuple[str, ...] = ()
     paused: bool = False
+    floor: int = 1
 
 
 def to_text(wanted: Wanted) -> str:
@@ -85,21 +87,21 @@ def newest(stores: Iterable[RecordStore]) -> Wanted | None:
     return max(found, key=lambda one: one.epoch, default=None)
 
 
-def write(store: RecordStore, wanted: Wanted) -> bool:
-    """Written, unless the machine has one of a higher epoch (then False)."""
-    there = read(store)
-    if there is not None and there.epoch > wanted.epoch:
-        return False
-    store.write(RECORD, to_text(wanted))
-    return True
+def change(store: RecordStore, decide: Callable[[Wanted | None], Wanted | None]) -> bool:
+    """The record changed as ``decide`` says of the one there (None: left as it is); whether it was.
+
+    Compared and swapped: who wrote in between is read again, never written over.
+    """
+    for _ in range(5):
+        text = store.read(RECORD)
+        after = decide(None if text is None else from_text(text))
+        if after is None or to_text(after) == text:
+            return False
+        if store.create(RECORD, to_text(after)) if text is None else store.replace(RECORD, text, to_text(after)):
+            return True
+    raise RefusedError("wanted.json changes faster than it can be written", hint="Try again.")
 
 
 def pause(stores: Iterable[RecordStore], paused: bool) -> int:
     """``reconcile`` stopped (or let go on) on every machine; how many records were changed."""
-    changed = 0
-    for store in stores:
-        there = read(store)
-        if there is not None and there.paused != paused:
-            store.write(RECORD, to_text(replace(there, paused=paused)))
-            changed += 1
-    return changed
+    return sum(change(one, lambda there: there and replace(there, paused=paused)) for one in stores)

@@ -125,7 +125,7 @@ class Farm(RuleBasedStateMachine):
         assert record.slot == NAME[live]
         self.world.recycle_arr()
         self.world.clock.sleep(3)
-        reconcile([self.world.machine], "shop")
+        reconcile([self.world.machine], "shop", self.world.clock)
         assert self.world.live == (live,)
 
 
