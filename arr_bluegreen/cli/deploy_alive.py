@@ -1,6 +1,7 @@
 """Whether a run of this deployment is being carried out on this computer now: a file lock, which dies with its process.
 
-The lock on the ARR machine cannot tell: a run takes its own lock back at once, and two processes would carry it out.
+The lock on the ARR machine cannot tell: a run that was left in this folder takes its own lock back at once, and two
+processes would carry it out.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def is_running(folder: Path) -> bool:
 def under_way(there: World) -> LockedError:
     """The refusal, with who it is as far as the ARR machines tell."""
     farm = there.deployment.app.farm
-    holders = [one.describe() for machine in there.controls.arr if (one := lock.holder_of(machine, farm))]
+    holders = [one for machine in there.controls.arr if (one := lock.told(machine, farm))]
     who = f" by {holders[0]}" if holders else ""
     return LockedError(
         f"a run of this deployment is being carried out on this computer{who}",

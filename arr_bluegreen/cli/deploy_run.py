@@ -120,7 +120,7 @@ def _start(
             there.deployment,
             there.controls,
             there.journals.of(name),
-            identity(name),
+            identity(name, there.journals.folder),
             plan.roles,
             plan.durable,
             Asked(arguments.until, told, there.journals.is_over),
@@ -153,7 +153,8 @@ def _again(
     with carried_out(there), listeners(out, arguments.events) as told:
         asked = Asked(arguments.until, told, there.journals.is_over)
         journal = there.journals.of(name)
-        ended = how(Run(deployment, there.controls, journal, identity(name), roles, durable, asked, events))
+        me = identity(name, there.journals.folder)
+        ended = how(Run(deployment, there.controls, journal, me, roles, durable, asked, events))
     return _say_end(arguments, out, there, name, ended)
 
 

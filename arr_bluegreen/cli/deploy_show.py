@@ -109,12 +109,12 @@ def unlock(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with world(arguments, out) as there:
         lines, broken = [], {}
         for machine in there.controls.arr:
-            holder = lock.holder_of(machine, there.deployment.app.farm)
+            holder = lock.told(machine, there.deployment.app.farm)
             if not arguments.dry_run:
                 lock.break_lock(machine, there.deployment.app.farm)
-            broken[machine.name] = holder.describe() if holder else None
+            broken[machine.name] = holder or None
             verb = "would be broken" if arguments.dry_run else "is broken"
-            lines.append(f"{machine.name}: " + (f"the lock of {holder.describe()} {verb}" if holder else "no lock"))
+            lines.append(f"{machine.name}: " + (f"the lock of {holder} {verb}" if holder else "no lock"))
         out.result({"broken": broken}, lines)
     return ExitCode.DONE
 

@@ -65,13 +65,13 @@ def journals(arguments: argparse.Namespace, deployment: Deployment) -> Journals:
     return Journals(Path(given) / _file_name(deployment.app.name))
 
 
-def identity(run: str) -> Identity:
-    """Who runs it where."""
+def identity(run: str, folder: Path | None = None) -> Identity:
+    """Who runs it where, with its journal in this folder."""
     try:
         who = getpass.getuser()
     except (OSError, KeyError):
         who = "unknown"
-    return Identity(run, who, socket.gethostname())
+    return Identity(run, who, socket.gethostname(), str(folder.resolve()) if folder is not None else "")
 
 
 # -- private -------------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ def ask_slot(
             )
             for member, path in pairs
         ]
+        hands.beat(timeout * len(requests))
         answers = hands.controls.machine(machine).probe.ask(requests)
         found += [(member, path, answer) for (member, path), answer in zip(pairs, answers, strict=True)]
     return tuple(found)

@@ -9,6 +9,7 @@ from pathlib import Path
 from arr_bluegreen.deployment.content import ContentTools, ContentWish, put_content
 from arr_bluegreen.deployment.description import Content, Deployment, Member, Slot
 from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.leases import FOLDER
 from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.tokens import replace_tokens
@@ -68,7 +69,7 @@ class DeployContent:
         )
         hands.forget()
         records, now = machine.records(hands.deployment.app.farm), hands.machine_now()
-        tools = ContentTools(hands.controls.edit_xml, hands.controls.inspect_zip)
+        tools = ContentTools(hands.controls.edit_xml, hands.controls.inspect_zip, lambda: hands.beat(FOLDER))
         try:
             placed = put_content(wish, machine.files, records, now, tools)
         except BadZip as error:  # it will be no better next time: the run ends here, and the old slot serves

@@ -16,6 +16,8 @@ from arr_bluegreen.errors import FloorError, WaitRanOutError
 from arr_bluegreen.webfarm import READS_BACK, NewState
 from arr_bluegreen.webfarm.change import ConfigChange
 
+Beat = Callable[[timedelta], None]
+"""Renews the lock where it is due, so that it is held for a call of that length."""
 LOOK_SECONDS = 0.5
 """So old may a look be that only says which step is next; what takes something out of service looks anew."""
 
@@ -32,11 +34,12 @@ class Roles:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which run this is, and who runs it where."""
+    """Which run this is, and who runs it where, with its journal in which folder there."""
 
     run: str
     who: str
     where: str
+    folder: str = ""
 
 
 class Hands:
@@ -50,7 +53,7 @@ class Hands:
         roles: Roles,
         identity: Identity,
         tell: Callable[[Event], None],
-        beat: Callable[[], None],
+        beat: Beat,
         machine_now: Callable[[], datetime],
     ) -> None:
         self.deployment, self.controls, self.memory, self.roles = deployment, controls, memory, roles
@@ -189,13 +192,13 @@ class Hands:
             self.progress(waiting_for, gone / within.total_seconds())
             self.pause(every)
 
-    def beat(self) -> None:
-        """The lock is renewed: for waits of others."""
-        self._beat()
+    def beat(self, within: timedelta = timedelta(0)) -> None:
+        """The lock is renewed where it is due; it is ours for a call that may take ``within``."""
+        self._beat(within)
 
     def pause(self, every: timedelta) -> None:
         """Wait a little, with the lock renewed; the next look is a new one."""
-        self._beat()
+        self._beat(every)
         self.controls.clock.sleep(every.total_seconds())
         self.forget()
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arr_bluegreen.deployment.approval import check_approval, held_back
+from arr_bluegreen.deployment.copies import Copies
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.events import (
     Event,
@@ -28,9 +29,9 @@ from arr_bluegreen.deployment.events import (
 from arr_bluegreen.deployment.hands import Hands, Identity, Roles
 from arr_bluegreen.deployment.hooks import run_hook
 from arr_bluegreen.deployment.journal import Journal
-from arr_bluegreen.deployment.lock import Lock
+from arr_bluegreen.deployment.leases import Leased, locks_of
 from arr_bluegreen.deployment.memory import BACK, CLEAR, FORWARD, Memory, refuse_abort
-from arr_bluegreen.deployment.now import Controls, stores
+from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.deployment.plan import Plan, back_steps, clear_steps, forward_steps
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.step import Step
@@ -77,33 +78,30 @@ class Run:
         self._asked = asked or Asked()
         self._events = list(events)
         self._memory = Memory(events)
-        self._locks = [
-            Lock(
-                one,
-                deployment.app.farm,
-                controls.clock,
-                identity.run,
-                identity.who,
-                identity.where,
-                self._asked.over,
-            )
-            for one in controls.arr
-        ]
+        self._locks = locks_of(deployment, controls, identity, self._asked.over)
+        self._copies = Copies(controls, deployment, journal, identity.run)
         self._began = controls.clock.monotonic()
         self._acted = bool(events)
         self._hands = Hands(
-            deployment, controls, self._memory, roles, identity, self._tell, self._beat, self._locks[0].machine_now
+            deployment,
+            replace(controls, commands=Leased(controls.commands, self._locks.renew)),
+            self._memory,
+            roles,
+            identity,
+            self._tell,
+            self._locks.renew,
+            self._locks.machine_now,
         )
 
     def start(self, plan: Plan, check: Callable[[], None] = lambda: None) -> RunEnded:
         """Carry out a plan. ``check`` is called under the lock, before anything is journaled."""
-        self._lock()
+        self._locks.take()
         try:
             check()
             self.journal.start()
             self._tell(self._begin(plan))
         except ArrBlueGreenError:
-            self._unlock()
+            self._locks.release(self._hands.warn)
             raise
         return self._go()
 
@@ -124,13 +122,13 @@ class Run:
     # -- private -------------------------------------------------------------------------------------------------
 
     def _again(self, first: Callable[[], None]) -> RunEnded:
-        self._lock()
+        self._locks.take()
         try:
             self.journal.start()
             self._tell(RunResumed(self.identity.who, self.identity.where))
             first()
         except ArrBlueGreenError:
-            self._unlock()
+            self._locks.release(self._hands.warn)
             raise
         return self._go()
 
@@ -161,8 +159,8 @@ class Run:
             ended = self._end("interrupted", ExitCode.INTERRUPTED, "interrupted; 'deploy resume' goes on")
         except ArrBlueGreenError as error:
             ended = self._failed(error)
-        self._copy()
-        self._unlock()
+        self._copies.bring(self._hands.warn)
+        self._locks.release(self._hands.warn)
         return ended
 
     def _ways(self) -> RunEnded:
@@ -216,7 +214,7 @@ class Run:
             if self._memory.way == FORWARD and (before := held_back(step, self._asked.until, self._hands)):
                 return self._pause(before)
             if phase and step.phase not in (phase, "switch"):  # between gate and switch nothing shall lie
-                self._copy()
+                self._copies.bring(self._hands.warn)
             phase = step.phase
             self._hands.step = step.name
             self._one(step)
@@ -226,7 +224,7 @@ class Run:
 
     def _one(self, step: Step) -> None:
         """Do one step, if it does not hold. What was lost on the way is looked for before it is done again."""
-        self._beat()
+        self._locks.renew()
         self._hands.reassert()
         if self._retried(lambda: step.holds(self._hands)):
             self._tell(StepSkipped(step.name, "holds already"))
@@ -268,7 +266,7 @@ class Run:
 
     def _pause(self, phase: str) -> RunEnded:
         approval = next((one for one in self.deployment.approvals if one.before == phase), None)
-        until = (self._locks[0].machine_now() + approval.within).isoformat() if approval else ""
+        until = (self._locks.machine_now() + approval.within).isoformat() if approval else ""
         self._tell(RunPaused(phase, until, approval.otherwise if approval else "hold"))
         return RunEnded("paused", int(ExitCode.DONE), self._live(), self._since(self._began))
 
@@ -307,41 +305,9 @@ class Run:
     def _since(self, began: float) -> float:
         return round(self.controls.clock.monotonic() - began, 3)
 
-    # -- private: lock, journal ------------------------------------------------------------------------------------
-
     def _tell(self, event: Event) -> None:
         stamped = Stamped(self.controls.clock.now(), self.identity.run, event)
         self.journal.write(stamped)
         self._events.append(stamped)
         for listener in self._asked.listeners:
             listener(stamped)
-
-    def _beat(self) -> None:
-        for one in self._locks:
-            one.renew()
-
-    def _lock(self) -> None:
-        taken: list[Lock] = []
-        try:
-            for one in self._locks:
-                one.take()
-                taken.append(one)
-        except ArrBlueGreenError:
-            for one in taken:
-                one.release()
-            raise
-
-    def _unlock(self) -> None:
-        for one in self._locks:
-            try:
-                one.release()
-            except ArrBlueGreenError as error:
-                self._hands.warn(f"the lock could not be given back ({error}); its lease runs out by itself")
-
-    def _copy(self) -> None:
-        """The journal on the ARR machines, for whoever looks there (a worker that runs this may be gone tomorrow)."""
-        for store in stores(self.controls, self.deployment):
-            try:
-                store.write(f"journal-{self.identity.run}.jsonl", self.journal.text())
-            except (UnreachableError, RemoteError) as error:
-                self._hands.warn(f"the journal was not copied to an ARR machine: {error}")
