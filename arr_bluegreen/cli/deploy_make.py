@@ -21,7 +21,7 @@ from arr_bluegreen.deployment.ownership import Instance, read_owned
 from arr_bluegreen.deployment.per_release import is_per_release, new_slot
 from arr_bluegreen.deployment.retire_due import member_machines, plan_due, retire_hands
 from arr_bluegreen.deployment.retire_run import perform_retire
-from arr_bluegreen.errors import ExitCode
+from arr_bluegreen.errors import ExitCode, UnreachableError
 
 
 @contextmanager
@@ -33,7 +33,10 @@ def under_lock(there: World) -> Iterator[Callable[..., None]]:
     try:
         yield locks.renew
     finally:
-        locks.release(lambda text: None)
+        kept: list[str] = []
+        locks.release(kept.append)
+        if kept:  # what comes next would find the farm locked
+            raise UnreachableError(kept[0], hint="Wait for that, or 'deploy unlock'.")
 
 
 def with_new_slot(arguments: argparse.Namespace, out: Output, there: World) -> World:

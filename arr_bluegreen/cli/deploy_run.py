@@ -8,23 +8,27 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arr_bluegreen.cli.deploy_alive import carried_out, is_running, under_way
+from arr_bluegreen.cli.deploy_alive import carried_out, later_run, refuse_unfinished
 from arr_bluegreen.cli.deploy_first import abort_first, is_first, run_first_deployment
 from arr_bluegreen.cli.deploy_make import abort_making, preview, with_known_slots, with_new_slot
 from arr_bluegreen.cli.deploy_story import listeners
 from arr_bluegreen.cli.deploy_view import end_lines, plan_lines, plan_value, standing
-from arr_bluegreen.cli.deploy_world import World, identity, world
+from arr_bluegreen.cli.deploy_world import World, identity, refuse_missing_commands, world
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.deployment.begin import new_run_id, plan_run, plan_switch_back, reopened
 from arr_bluegreen.deployment.events import RunEnded, Stamped
-from arr_bluegreen.deployment.find_run import find_run, is_unfinished
-from arr_bluegreen.deployment.journal import is_over
+from arr_bluegreen.deployment.find_run import find_run, unfinished
+from arr_bluegreen.deployment.journal import is_over, started
 from arr_bluegreen.deployment.memory import Memory, refuse_abort
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.plan import Plan, forward_steps, what_is_seen
 from arr_bluegreen.deployment.run import Asked, Run
 from arr_bluegreen.deployment.step import Step
-from arr_bluegreen.errors import ExitCode, RefusedError, StalePlanError, UsageError
+from arr_bluegreen.errors import ExitCode, UsageError
+
+STOPPED = ("failed", "interrupted", "paused")
+"""Outcomes that finish nothing: the run waits to be gone on with. A program that looks at the exit code alone takes
+``paused`` (0: done as asked) for a deployment; ``finished`` tells it."""
 
 
 def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
@@ -32,7 +36,8 @@ def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with world(arguments, out) as there:
         if is_first(there):
             return run_first_deployment(arguments, out, there)
-        _refuse_unfinished(there)
+        refuse_unfinished(there)
+        refuse_missing_commands(there.deployment)
         if arguments.dry_run and (lines := preview(arguments, there)) is not None:
             out.result({"dry_run": True, "make": lines}, lines)
             return ExitCode.DONE
@@ -54,7 +59,7 @@ def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def switch(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """The idle slot live as it stands, after one quick probe. Refused (3) while an earlier run is unfinished."""
     with world(arguments, out) as there:
-        _refuse_unfinished(there)
+        refuse_unfinished(there)
         return _quick(arguments, out, with_known_slots(arguments, there), "switch", arguments.version)
 
 
@@ -71,8 +76,8 @@ def resume(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def switch_back(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """The old slot live again: back over an unfinished run, else a new run the other way."""
     with world(arguments, out) as there:
-        found = is_unfinished(there.journals)
-        if found is not None and (not arguments.run_name or arguments.run_name == found[0]):
+        found = unfinished(there.journals, there.controls, there.deployment, arguments.run_name or "")
+        if found is not None:
             return _again(arguments, out, there, found[0], found[1], Run.switch_back)
         return _quick(arguments, out, with_known_slots(arguments, there), "switch-back", "")
 
@@ -88,7 +93,8 @@ def abort(arguments: argparse.Namespace, out: Output) -> ExitCode:
         if is_over(events):
             out.result({"run": name, "outcome": "nothing to abort"}, [f"run {name} is over; nothing to abort"])
             return ExitCode.DONE
-        refuse_abort(name, Memory(events))
+        if later_run(there, name, events) is None:
+            refuse_abort(name, Memory(events))
         return _again(arguments, out, there, name, events, Run.abort)
 
 
@@ -127,10 +133,9 @@ def _start(
         )
 
         def check() -> None:
-            seen = what_is_seen(Now(there.controls, there.deployment))
             if saved is not None:
-                _refuse_other(saved, seen)
-            plan.refuse_stale(seen)
+                plan.refuse_other(saved)
+            plan.refuse_stale(what_is_seen(Now(there.controls, there.deployment)))
 
         ended = one.start(plan, check)
     return _say_end(arguments, out, there, name, ended)
@@ -162,14 +167,16 @@ def _say_end(arguments: argparse.Namespace, out: Output, there: World, name: str
     value: dict[str, Any] = {
         "run": name,
         "outcome": ended.outcome,
+        "finished": ended.outcome not in STOPPED,
         "exit_code": ended.exit_code,
         "live": ended.live,
         "seconds": ended.seconds,
         "durable": ended.durable,
         "error": ended.error,
     }
-    lines = end_lines(name, ended)
-    if ended.outcome in ("failed", "interrupted", "paused"):
+    begin = started(there.journals.of(name).read())
+    lines = end_lines(name, ended, begin.version if begin else "", begin.new if begin else "")
+    if ended.outcome in STOPPED:
         commands = standing(name, there.journals.of(name).read())[1]
         value["commands"] = commands
         lines += ["What makes sense now:", *(f"  {one}" for one in there.typed(["deploy status", *commands]))]
@@ -184,21 +191,11 @@ def _say_end(arguments: argparse.Namespace, out: Output, there: World, name: str
 def _refuse_unknown_until(until: str, steps: Sequence[Step]) -> None:
     """Raises ``UsageError`` for a name that is neither a phase nor a step: the run would go on to its end."""
     phases, names = dict.fromkeys(one.phase for one in steps), [one.name for one in steps]
-    if until and until not in phases and until not in names:
+    if until and until not in phases and until.removeprefix("after:") not in names:
         raise UsageError(
             f"--until {until}: no phase or step is called so",
-            hint=f"Phases: {', '.join(phases)}. Steps: {', '.join(names)}.",
-        )
-
-
-def _refuse_unfinished(there: World) -> None:
-    if is_running(there.journals.folder):
-        raise under_way(there)
-    found = is_unfinished(there.journals)
-    if found is not None:
-        raise RefusedError(
-            f"run {found[0]} of this deployment is not finished",
-            hint="'deploy status' explains; 'deploy resume', 'deploy switch-back' or 'deploy abort' ends it.",
+            hint=f"Before a phase: {', '.join(phases)}. After a step: "
+            f"{', '.join(f'after:{one}' if one in phases else one for one in names)}.",
         )
 
 
@@ -206,14 +203,7 @@ def _saved_plan(file: str | None) -> Mapping[str, str] | None:
     if not file:
         return None
     try:
-        seen = json.loads(Path(file).read_text(encoding="utf-8"))["seen"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        rests_on = json.loads(Path(file).read_text(encoding="utf-8"))["rests_on"]
+        return {str(key): str(value) for key, value in rests_on.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"--plan {file} is no plan of 'deploy plan --out': {error}") from error
-    return {str(key): str(value) for key, value in seen.items()}
-
-
-def _refuse_other(saved: Mapping[str, str], seen: Mapping[str, str]) -> None:
-    keys = [key for key in {**saved, **seen} if saved.get(key) != seen.get(key)]
-    if keys:
-        told = "; ".join(f"{key}: was {saved.get(key, 'not there')}, is {seen.get(key, 'not there')}" for key in keys)
-        raise StalePlanError(f"the plan is stale: {told}", hint="Make a new one with 'deploy plan'.")

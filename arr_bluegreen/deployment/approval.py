@@ -23,6 +23,11 @@ def held_back(step: Step, until: str, hands: Hands) -> str:
     return next((one for one in phases if _waits(one, step, until, hands)), "")
 
 
+def stops_after(until: str, step: Step) -> bool:
+    """Whether ``--until`` names this step: by its name, or ``after:NAME`` where a phase is called so too."""
+    return until in (step.name, f"after:{step.name}")
+
+
 def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
     """``deploy resume`` is the approval. Too late, what the description says is done: go on, go back, or hold.
 
@@ -43,7 +48,10 @@ def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
                     f"the approval before '{paused.step}' was due by {paused.until}",
                     hint="'deploy switch-back' or 'deploy abort' ends the run.",
                 )
-    hands.note(f"approved:{paused.step}", True)
+    if paused.after:
+        return
+    if paused.approval:
+        hands.note(f"approved:{paused.step}", True)
     hands.note(f"passed:{paused.step}", True)
 
 

@@ -15,7 +15,7 @@ from arr_bluegreen.deployment.hands import Roles
 from arr_bluegreen.deployment.health_file import refuse_unfit
 from arr_bluegreen.deployment.journal import started
 from arr_bluegreen.deployment.matching import asks_version
-from arr_bluegreen.deployment.now import Controls, Now, refuse_missing, stores
+from arr_bluegreen.deployment.now import Controls, Now, refuse_missing
 from arr_bluegreen.deployment.plan import Plan, forward_steps, what_is_seen
 from arr_bluegreen.deployment.slots import find_roles
 from arr_bluegreen.deployment.weights import refuse_unweighted, stage_gap
@@ -43,7 +43,7 @@ def plan_run(
         )
     now = Now(controls, deployment)
     refuse_missing(now, deployment)
-    found = find_roles(now, deployment, wanted.newest(stores(controls, deployment)), live)
+    found = find_roles(now, deployment, wanted.newest_of(now.wanted()), live)
     roles = Roles(found.idle, found.live, version)
     return _plan(deployment, controls, now, roles, "run", accept_gap)
 
@@ -63,7 +63,7 @@ def plan_switch_back(
     """
     _refuse_incapable(controls)
     now = Now(controls, deployment)
-    found = find_roles(now, deployment, wanted.newest(stores(controls, deployment)), live)
+    found = find_roles(now, deployment, wanted.newest_of(now.wanted()), live)
     roles = Roles(found.idle, found.live, version, quick=True)
     return _plan(deployment, controls, now, roles, kind, accept_gap)
 
@@ -102,7 +102,9 @@ def _plan(deployment: Deployment, controls: Controls, now: Now, roles: Roles, ki
     held = ("enable",) if now.enabled(roles.new) else ()
     if safety.restarts and any(one.commits() for one in steps if one.name not in held):
         gaps += ("a write restarts what serves too: requests wait meanwhile, or are answered 503 (arr.md 5.8)",)
-    return Plan(kind, roles, durable, steps, what_is_seen(now), safety.restarts, gaps, accept_gap, held)
+    seen, restarts = what_is_seen(now), safety.restarts
+    epoch = max((one.epoch for one in now.wanted() if one is not None), default=0)
+    return Plan(kind, roles, durable, steps, seen, restarts, gaps, accept_gap, held, epoch, deployment.text)
 
 
 def _gaps(deployment: Deployment, durable: str) -> tuple[str, ...]:

@@ -30,12 +30,14 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Arr:
-    """``[arr]``: the ARR machines (``--on`` overrides), how to reach them."""
+    """``[arr]``: the ARR machines (``--on`` overrides), how to reach them; ``missing``: what one does that cannot be
+    reached (``refuse`` a run, or ``exclude`` it)."""
 
     machines: tuple[str, ...] = ()
     transport: str = "ntlm"
     tls: bool = False
     ca: str = ""
+    missing: str = "refuse"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ def _arr(table: Table) -> Arr:
         transport=table.choice("transport", ("ntlm", "kerberos", "credssp", "certificate", "basic"), "ntlm"),
         tls=table.flag("tls", False),
         ca=table.text("ca", ""),
+        missing=table.choice("missing", ("refuse", "exclude"), "refuse"),
     )
     table.finish()
     return found
@@ -288,7 +289,7 @@ def _command(table: Table, key: str, words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _approval(table: Table) -> Approval:
     found = Approval(
-        before=table.choice("before", PHASES, "switch"),
+        before=table.choice("before", (*PHASES, "retire"), "switch"),
         within=table.duration("within", timedelta(hours=48)),
         otherwise=table.choice("otherwise", ("hold", "return", "go-on"), "hold"),
     )

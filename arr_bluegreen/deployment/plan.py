@@ -35,7 +35,7 @@ class Plan:
     """What a run will do: ``kind`` is ``run`` or ``switch-back``; ``durable`` is the resolved ``[durable] by``.
 
     ``seen`` is what the choice rests on, in words; a plan is stale when the machines show something else. ``held``
-    names the steps whose write is there already.
+    names the steps whose write is there already; ``epoch`` is the wanted record's, ``description`` deployment.toml.
     """
 
     kind: str
@@ -47,11 +47,27 @@ class Plan:
     gaps: tuple[str, ...] = ()
     accept_gap: bool = field(default=False)
     held: tuple[str, ...] = ()
+    epoch: int = 0
+    description: str = ""
+
+    @property
+    def rests_on(self) -> dict[str, str]:
+        """All that makes this plan this one, in words: what was seen, what was asked for, what it would do."""
+        return {
+            "kind": self.kind,
+            "slots": f"{self.roles.old.name} to {self.roles.new.name}",
+            "version": self.roles.version or "none",
+            "steps": ", ".join(one.name for one in self.steps),
+            "durable": self.durable,
+            "gaps": "; ".join(self.gaps),
+            "description": hashlib.sha256(self.description.encode()).hexdigest()[:12],
+            **self.seen,
+        }
 
     @property
     def fingerprint(self) -> str:
-        """One hash of what was seen."""
-        return hashlib.sha256(json.dumps(dict(self.seen), sort_keys=True).encode()).hexdigest()
+        """One hash of what it rests on."""
+        return hashlib.sha256(json.dumps(self.rests_on, sort_keys=True).encode()).hexdigest()
 
     @property
     def writes(self) -> int:
@@ -64,15 +80,21 @@ class Plan:
 
     def refuse_stale(self, seen: Mapping[str, str]) -> None:
         """Raises ``StalePlanError`` with the differences when the world has moved since."""
-        keys = [key for key in {**self.seen, **seen} if self.seen.get(key) != seen.get(key)]
-        if keys:
-            told = "; ".join(
-                f"{key}: was {self.seen.get(key, 'not there')}, is {seen.get(key, 'not there')}" for key in keys
-            )
-            raise StalePlanError(f"the plan is stale: {told}", hint="Make a new one with 'deploy plan'.")
+        _refuse_differing(self.seen, seen)
+
+    def refuse_other(self, saved: Mapping[str, str]) -> None:
+        """Raises ``StalePlanError`` with the differences when a saved plan rested on anything else than this one."""
+        _refuse_differing(saved, self.rests_on)
 
     def _writes(self, step: Step) -> bool:
         return step.name not in self.held and (bool(step.commits()) or isinstance(step, Retarget | RestoreWeights))
+
+
+def _refuse_differing(was: Mapping[str, str], found: Mapping[str, str]) -> None:
+    keys = [key for key in {**was, **found} if was.get(key) != found.get(key)]
+    if keys:
+        told = "; ".join(f"{key}: was {was.get(key, 'not there')}, is {found.get(key, 'not there')}" for key in keys)
+        raise StalePlanError(f"the plan is stale: {told}", hint="Make a new one with 'deploy plan'.")
 
 
 def what_is_seen(now: Now) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from arr_bluegreen.deployment.approval import check_approval, held_back
+from arr_bluegreen.deployment.approval import check_approval, held_back, stops_after
 from arr_bluegreen.deployment.copies import Copies
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.events import (
@@ -35,6 +35,7 @@ from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.deployment.plan import Plan, back_steps, clear_steps, forward_steps
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.step import Step
+from arr_bluegreen.deployment.superseded import refuse_superseded, superseded_by
 from arr_bluegreen.errors import (
     ArrBlueGreenError,
     ExitCode,
@@ -115,22 +116,39 @@ class Run:
         return self._again(lambda: self._turn(self._memory.turned, "asked"))
 
     def abort(self) -> RunEnded:
-        """End before the switch. Raises ``RefusedError`` once it is over, nothing touched."""
-        refuse_abort(self.identity.run, self._memory)
-        return self._again(lambda: self._turn(CLEAR, "asked"))
+        """End before the switch. Raises ``RefusedError`` once it is over, nothing touched. A run that is superseded is
+        only closed."""
+
+        def first() -> None:
+            refuse_abort(self.identity.run, self._memory)
+            self._turn(CLEAR, "asked")
+
+        return self._again(first, closes=True)
 
     # -- private -------------------------------------------------------------------------------------------------
 
-    def _again(self, first: Callable[[], None]) -> RunEnded:
+    def _again(self, first: Callable[[], None], *, closes: bool = False) -> RunEnded:
         self._locks.take()
         try:
+            later = superseded_by(self.identity.run, self._events, self._hands.now().wanted())
+            if not closes:
+                refuse_superseded(self.identity.run, later)
             self.journal.start()
+            if later is not None:
+                return self._closed(later.slot)
             self._tell(RunResumed(self.identity.who, self.identity.where))
             first()
         except ArrBlueGreenError:
             self._locks.release(self._hands.warn)
             raise
         return self._go()
+
+    def _closed(self, live: str) -> RunEnded:
+        ended = RunEnded("superseded", int(ExitCode.DONE), live, self._since(self._began))
+        self._tell(ended)
+        self._copies.bring(self._hands.warn)
+        self._locks.release(self._hands.warn)
+        return ended
 
     def _begin(self, plan: Plan) -> RunStarted:
         one = self.deployment
@@ -149,6 +167,7 @@ class Run:
             where=self.identity.where,
             folder=one.folder,
             description=one.text,
+            epoch=plan.epoch,
         )
 
     def _go(self) -> RunEnded:
@@ -218,8 +237,8 @@ class Run:
             phase = step.phase
             self._hands.step = step.name
             self._one(step)
-            if self._asked.until and self._asked.until == step.name:
-                return self._pause(step.phase)
+            if self._memory.way == FORWARD and stops_after(self._asked.until, step):
+                return self._pause(step.phase, step.name)
         return None
 
     def _one(self, step: Step) -> None:
@@ -264,11 +283,16 @@ class Run:
                 self.controls.clock.sleep(0.5)
         return False
 
-    def _pause(self, phase: str) -> RunEnded:
-        approval = next((one for one in self.deployment.approvals if one.before == phase), None)
+    def _pause(self, phase: str, after: str = "") -> RunEnded:
+        approval = None if after else next((one for one in self.deployment.approvals if one.before == phase), None)
         until = (self._locks.machine_now() + approval.within).isoformat() if approval else ""
-        self._tell(RunPaused(phase, until, approval.otherwise if approval else "hold"))
-        return RunEnded("paused", int(ExitCode.DONE), self._live(), self._since(self._began))
+        otherwise = approval.otherwise if approval else "hold"
+        self._tell(RunPaused(phase, until, otherwise, approval is not None, after))
+        why = f"stopped after the step '{after}'" if after else f"stopped before the phase '{phase}'"
+        if approval:
+            why = f"waits for an approval before the phase '{phase}' until {until}"
+        durable = self._durable("paused")
+        return RunEnded("paused", int(ExitCode.DONE), self._live(), self._since(self._began), durable, why)
 
     def _over(self) -> RunEnded:
         asked = self._memory.reason == "asked"
@@ -289,13 +313,17 @@ class Run:
         return self._end("failed", code, error.one_line())
 
     def _end(self, outcome: str, code: ExitCode, error: str) -> RunEnded:
-        durable: bool | None = None
-        if outcome in ("done", "old-slot-serves"):  # with reconcile it takes the scheduled task to outlive ARR
-            durable = self.durable != "reconcile" or self.deployment.switch.by in ("enabled", "rule")
-        ended = RunEnded(outcome, int(code), self._live(), self._since(self._began), durable, error)
+        ended = RunEnded(outcome, int(code), self._live(), self._since(self._began), self._durable(outcome), error)
         with suppress(UnfinishedError):  # the disk is full: the end is told, if not written
             self._tell(ended)
         return ended
+
+    def _durable(self, outcome: str) -> bool | None:
+        """Whether a restart of ARR leaves it so; None where nothing was switched, or a write may be half done."""
+        lasting = self.deployment.switch.by in ("enabled", "rule")
+        if outcome in ("done", "old-slot-serves"):  # with reconcile it takes the scheduled task to outlive ARR
+            return self.durable != "reconcile" or lasting
+        return False if self._memory.switched and not lasting and outcome != "aborted" else None
 
     def _live(self) -> str:
         """The slot that was to get the requests when last seen: the new one from its switch until the way back's."""

@@ -83,8 +83,12 @@ def read(store: RecordStore) -> Wanted | None:
 
 def newest(stores: Iterable[RecordStore]) -> Wanted | None:
     """The record of the highest epoch over all machines."""
-    found = [one for one in map(read, stores) if one is not None]
-    return max(found, key=lambda one: one.epoch, default=None)
+    return newest_of(map(read, stores))
+
+
+def newest_of(records: Iterable[Wanted | None]) -> Wanted | None:
+    """The record of the highest epoch, of those read from all machines."""
+    return max((one for one in records if one is not None), key=lambda one: one.epoch, default=None)
 
 
 def change(store: RecordStore, decide: Callable[[Wanted | None], Wanted | None]) -> bool:
