@@ -132,10 +132,10 @@ def _start(
             Asked(arguments.until, told, there.journals.is_over),
         )
 
-        def check() -> None:
+        def check(now: Now) -> None:
             if saved is not None:
                 plan.refuse_other(saved)
-            plan.refuse_stale(what_is_seen(Now(there.controls, there.deployment)))
+            plan.refuse_stale(what_is_seen(now))
 
         ended = one.start(plan, check)
     return _say_end(arguments, out, there, name, ended)

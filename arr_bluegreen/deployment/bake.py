@@ -137,8 +137,11 @@ class Settle:
         asserted = hands.machine_now()  # before the look: a restart after it must count as later
         hands.look()
         hands.reassert()
-        for store in stores(hands.controls, hands.deployment):
-            wanted.change(store, lambda there: self._asserted(there, asserted))
+        for store, seen in zip(stores(hands.controls, hands.deployment), hands.records(), strict=True):
+            after = self._asserted(None if seen is None else wanted.from_text(seen), asserted)
+            if after is not None and not wanted.swap(store, seen, wanted.to_text(after)):
+                wanted.change(store, lambda there: self._asserted(there, asserted))  # a pause came in between
+        hands.keep_records(None)
         for member in self.slot.members:
             mark_served(hands.controls.machine(member.machine).records(hands.deployment.app.farm), self.slot.name)
         hands.note("settled", True)

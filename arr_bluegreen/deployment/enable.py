@@ -134,7 +134,8 @@ def enable_changes(farm: str, slot: Slot, enabled: bool) -> tuple[SetServer, ...
 
 def begin_switch(hands: Hands, slot: Slot, at: datetime | None = None) -> None:
     """Journal that the switch begins, and tell its moment (``at``, else now); once."""
-    hands.note("switch_begun", True)
+    if not hands.memory.get("switch_begun"):
+        hands.note("switch_begun", True)
     if not hands.memory.get("switched"):
         hands.tell(Switched(slot.name, (at or hands.controls.clock.now()).isoformat()))
         hands.memory.take("switched", True)

@@ -61,6 +61,7 @@ class Hands:
         self.step = ""
         self._tell, self._beat = tell, beat
         self._now: Now | None = None
+        self._records: tuple[str | None, ...] | None = None
 
     # -- seeing and saying --------------------------------------------------------------------------------------
 
@@ -79,10 +80,23 @@ class Hands:
         """Something was done: the last look is old."""
         self._now = None
 
-    def forget_records(self) -> None:
-        """Only our own records were written: what was seen of the farms still stands."""
+    def records(self) -> tuple[str | None, ...]:
+        """wanted.json of every ARR machine as this run last read or wrote it: good for comparing and swapping alone (a
+        pause may have come in between), which spares reading it while nothing must lie between gate and switch."""
+        if self._records is None:
+            self._records = self.now().records()
+        return self._records
+
+    def keep_records(self, texts: tuple[str | None, ...] | None) -> None:
+        """The records are these now (None: not known); what was seen of the farms still stands."""
+        self._records = texts
         if self._now is not None:
-            self._now.forget_records()
+            self._now.keep_records(texts)
+
+    def workers(self, slot: Slot) -> tuple[WorkerKey, ...]:
+        """The slot's worker processes, read again; the rest of the last look stands."""
+        self.now().forget_pools()
+        return self.now().workers(slot)
 
     def tell(self, event: Event) -> None:
         """Journal and tell."""

@@ -72,7 +72,7 @@ class Now:
         self._pools: dict[tuple[str, str], PoolStatus | None] = {}
         self._sites: dict[str, tuple[SiteStatus, ...]] = {}
         self._configs: tuple[Configuration, ...] | None = None
-        self._wanted: tuple[wanted.Wanted | None, ...] | None = None
+        self._records: tuple[str | None, ...] | None = None
 
     # -- farms, per ARR machine -----------------------------------------------------------------------------
 
@@ -145,15 +145,23 @@ class Now:
             self._configs = tuple(one.config.read() for one in self.controls.arr)
         return self._configs
 
+    def records(self) -> tuple[str | None, ...]:
+        """The text of the wanted record of every ARR machine."""
+        if self._records is None:
+            self._records = tuple(store.read(wanted.RECORD) for store in stores(self.controls, self.deployment))
+        return self._records
+
     def wanted(self) -> tuple[wanted.Wanted | None, ...]:
         """The wanted record of every ARR machine."""
-        if self._wanted is None:
-            self._wanted = tuple(wanted.read(store) for store in stores(self.controls, self.deployment))
-        return self._wanted
+        return tuple(None if text is None else wanted.from_text(text) for text in self.records())
 
-    def forget_records(self) -> None:
-        """They were written: the next to ask reads them again."""
-        self._wanted = None
+    def keep_records(self, texts: tuple[str | None, ...] | None) -> None:
+        """They were written, and are these now; None: the next to ask reads them again."""
+        self._records = texts
+
+    def forget_pools(self) -> None:
+        """What ran in the pools may be another process by now."""
+        self._pools.clear()
 
     # -- private -------------------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ from arr_bluegreen.deployment.hooks import run_hook
 from arr_bluegreen.deployment.journal import Journal
 from arr_bluegreen.deployment.leases import Leased, locks_of
 from arr_bluegreen.deployment.memory import BACK, CLEAR, FORWARD, Memory, refuse_abort
-from arr_bluegreen.deployment.now import Controls
+from arr_bluegreen.deployment.now import Controls, Now
 from arr_bluegreen.deployment.plan import Plan, back_steps, clear_steps, forward_steps
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.step import Step
@@ -94,11 +94,11 @@ class Run:
             self._locks.machine_now,
         )
 
-    def start(self, plan: Plan, check: Callable[[], None] = lambda: None) -> RunEnded:
-        """Carry out a plan. ``check`` is called under the lock, before anything is journaled."""
+    def start(self, plan: Plan, check: Callable[[Now], None] = lambda now: None) -> RunEnded:
+        """Carry out a plan. ``check`` is called under the lock with a new look, before anything is journaled."""
         self._locks.take()
         try:
-            check()
+            check(self._hands.look())
             self.journal.start()
             self._tell(self._begin(plan))
         except ArrBlueGreenError:
@@ -337,5 +337,6 @@ class Run:
         stamped = Stamped(self.controls.clock.now(), self.identity.run, event)
         self.journal.write(stamped)
         self._events.append(stamped)
+        self._copies.hear(event)
         for listener in self._asked.listeners:
             listener(stamped)

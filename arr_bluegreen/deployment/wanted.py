@@ -101,9 +101,14 @@ def change(store: RecordStore, decide: Callable[[Wanted | None], Wanted | None])
         after = decide(None if text is None else from_text(text))
         if after is None or to_text(after) == text:
             return False
-        if store.create(RECORD, to_text(after)) if text is None else store.replace(RECORD, text, to_text(after)):
+        if swap(store, text, to_text(after)):
             return True
     raise RefusedError("wanted.json changes faster than it can be written", hint="Try again.")
+
+
+def swap(store: RecordStore, seen: str | None, after: str) -> bool:
+    """The text written, if the one there is still the one seen (None: none)."""
+    return store.create(RECORD, after) if seen is None else store.replace(RECORD, seen, after)
 
 
 def pause(stores: Iterable[RecordStore], paused: bool) -> int:
