@@ -13,8 +13,9 @@ from arr_bluegreen.deployment.deploy_content import DeployContent
 from arr_bluegreen.deployment.description import Deployment, Hook
 from arr_bluegreen.deployment.drain import DrainOld
 from arr_bluegreen.deployment.enable import ClearIdle, Enable, MakeDurable
+from arr_bluegreen.deployment.events import RunStarted
 from arr_bluegreen.deployment.gates import ArrGate, ProveVersion
-from arr_bluegreen.deployment.hands import Roles
+from arr_bluegreen.deployment.hands import Identity, Roles
 from arr_bluegreen.deployment.hooks import RunHook
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.prepare import Fence, StartSlot
@@ -110,6 +111,27 @@ def what_is_seen(now: Now) -> dict[str, str]:
     for machine, record in zip(now.controls.arr, now.wanted(), strict=True):
         found[f"{machine.name} wanted"] = f"{record.slot}, epoch {record.epoch}" if record else "nothing"
     return found
+
+
+def run_started(plan: Plan, deployment: Deployment, me: Identity) -> RunStarted:
+    """The first event of a run that carries out the plan: all that it takes to go on from the journal alone."""
+    return RunStarted(
+        kind=plan.kind,
+        app=deployment.app.name,
+        farm=deployment.app.farm,
+        new=plan.roles.new.name,
+        old=plan.roles.old.name,
+        version=plan.roles.version,
+        by=deployment.switch.by,
+        durable=plan.durable,
+        steps=tuple(step.name for step in plan.steps),
+        accept_gap=plan.accept_gap,
+        who=me.who,
+        where=me.where,
+        folder=deployment.folder,
+        description=deployment.text,
+        epoch=plan.epoch,
+    )
 
 
 def forward_steps(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step, ...]:

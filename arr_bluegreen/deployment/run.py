@@ -19,7 +19,6 @@ from arr_bluegreen.deployment.events import (
     RunEnded,
     RunPaused,
     RunResumed,
-    RunStarted,
     Stamped,
     StepDone,
     StepFailed,
@@ -32,7 +31,7 @@ from arr_bluegreen.deployment.journal import Journal
 from arr_bluegreen.deployment.leases import Leased, locks_of
 from arr_bluegreen.deployment.memory import BACK, CLEAR, FORWARD, Memory, refuse_abort
 from arr_bluegreen.deployment.now import Controls, Now
-from arr_bluegreen.deployment.plan import Plan, back_steps, clear_steps, forward_steps
+from arr_bluegreen.deployment.plan import Plan, back_steps, clear_steps, forward_steps, run_started
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.step import Step
 from arr_bluegreen.deployment.superseded import refuse_superseded, superseded_by
@@ -40,6 +39,7 @@ from arr_bluegreen.errors import (
     ArrBlueGreenError,
     ExitCode,
     FloorError,
+    LockedError,
     RemoteError,
     UnfinishedError,
     UnreachableError,
@@ -100,7 +100,7 @@ class Run:
         try:
             check(self._hands.look())
             self.journal.start()
-            self._tell(self._begin(plan))
+            self._tell(run_started(plan, self.deployment, self.identity))
         except ArrBlueGreenError:
             self._locks.release(self._hands.warn)
             raise
@@ -150,35 +150,21 @@ class Run:
         self._locks.release(self._hands.warn)
         return ended
 
-    def _begin(self, plan: Plan) -> RunStarted:
-        one = self.deployment
-        return RunStarted(
-            kind=plan.kind,
-            app=one.app.name,
-            farm=one.app.farm,
-            new=self.roles.new.name,
-            old=self.roles.old.name,
-            version=self.roles.version,
-            by=one.switch.by,
-            durable=self.durable,
-            steps=tuple(step.name for step in plan.steps),
-            accept_gap=plan.accept_gap,
-            who=self.identity.who,
-            where=self.identity.where,
-            folder=one.folder,
-            description=one.text,
-            epoch=plan.epoch,
-        )
-
     def _go(self) -> RunEnded:
         """To the end, whatever the end is. Only what is no error of ours passes through."""
         try:
             ended = self._ways()
         except KeyboardInterrupt:
             ended = self._end("interrupted", ExitCode.INTERRUPTED, "interrupted; 'deploy resume' goes on")
+        except LockedError as error:  # somebody else has the farm, maybe this very run: the copies are theirs now
+            return self._failed(error)
         except ArrBlueGreenError as error:
             ended = self._failed(error)
-        self._copies.bring(self._hands.warn)
+        try:
+            self._locks.renew()
+            self._copies.bring(self._hands.warn)
+        except ArrBlueGreenError as error:
+            self._hands.warn(f"the journal's last lines were not copied: {error}")
         self._locks.release(self._hands.warn)
         return ended
 
@@ -233,6 +219,7 @@ class Run:
             if self._memory.way == FORWARD and (before := held_back(step, self._asked.until, self._hands)):
                 return self._pause(before)
             if phase and step.phase not in (phase, "switch"):  # between gate and switch nothing shall lie
+                self._locks.renew()  # with the lock lost, the copies are somebody else's
                 self._copies.bring(self._hands.warn)
             phase = step.phase
             self._hands.step = step.name

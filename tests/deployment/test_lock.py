@@ -13,6 +13,7 @@ import pytest
 from arr_bluegreen.control.interface import CommandResult
 from arr_bluegreen.deployment import lock
 from arr_bluegreen.deployment.description_read import parse_description
+from arr_bluegreen.deployment.events import StepStarted
 from arr_bluegreen.deployment.lock import RECORD, Lock
 from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.errors import LockedError, RefusedError
@@ -57,6 +58,24 @@ def test_whoever_lost_the_lock_to_its_own_run_elsewhere_is_told_so(world: World)
     of(world, "run-1", "elsewhere").take()
     with pytest.raises(LockedError, match="carried out elsewhere"):
         first.renew()
+
+
+def test_whoever_lost_its_run_to_another_process_leaves_the_copies_alone(world: World) -> None:
+    """What the other has journaled since is on the ARR machine; the loser stops and touches nothing more."""
+    world.run(until="drain")
+
+    def lose(number: int, name: str) -> None:
+        if any(isinstance(one.event, StepStarted) and one.event.step == "drain" for one in world.heard):
+            world.machine.before_call = None
+            world.clock.sleep(lock.LEASE.total_seconds() + 1)
+            of(world, "run-1", "elsewhere").take()
+            world.machine.records("shop").write("journal-run-1.jsonl", "theirs")
+
+    world.machine.before_call = lose
+    ended = world.resume()
+    assert (ended.outcome, "carried out elsewhere" in ended.error) == ("failed", True), ended
+    assert world.machine.records("shop").read("journal-run-1.jsonl") == "theirs"
+    assert "elsewhere" in lock.told(world.machine, "shop")
 
 
 def test_the_lease_covers_a_long_call_and_is_short_again_after_it(world: World) -> None:
