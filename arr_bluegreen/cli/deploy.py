@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from arr_bluegreen.cli import deploy_drain, deploy_init, deploy_retire, deploy_run, deploy_show
+from arr_bluegreen.cli import deploy_drain, deploy_init, deploy_retire, deploy_run, deploy_show, deploy_status
 from arr_bluegreen.cli.options import Parser, Run, verb, verbs_of
 
 
@@ -41,7 +41,7 @@ def add(parser: Parser) -> None:
             _accepting(one)
         _watched(one)
     _draining(verbs)
-    _described(verbs, "status", "where things stand, and what makes sense now", deploy_show.status)
+    _described(verbs, "status", "where things stand, and what makes sense now", deploy_status.status)
     one = verb(verbs, "history", "the runs so far", deploy_show.history)
     _file(one)
     _retiring(verbs)
@@ -101,7 +101,10 @@ def _file(one: argparse.ArgumentParser) -> None:
 
 def _watched(one: argparse.ArgumentParser) -> None:
     one.add_argument(
-        "--until", metavar="STEP", default="", help="stop before this phase or after this step; resume goes on"
+        "--until",
+        metavar="STEP",
+        default="",
+        help="stop before this phase or after this step (after:gate, where both are called so); resume goes on",
     )
     one.add_argument(
         "--events", metavar="EVENTS", nargs="?", const="-", help="events as JSON lines to a file (- or nothing: stdout)"

@@ -13,43 +13,30 @@ from arr_bluegreen.cli.target import need_run_time
 from arr_bluegreen.control.interface import Machine
 from arr_bluegreen.deployment.begin import new_run_id
 from arr_bluegreen.deployment.ensure import check_new, ensure_new, in_service, known_pair
-from arr_bluegreen.deployment.lock import Lock, holder_of
+from arr_bluegreen.deployment.leases import locks_of
+from arr_bluegreen.deployment.lock import holder_of
 from arr_bluegreen.deployment.lookup import find_farm, find_pool, find_site
 from arr_bluegreen.deployment.ownership import Instance, read_owned
 from arr_bluegreen.deployment.package import inspect_content
 from arr_bluegreen.deployment.per_release import is_per_release
 from arr_bluegreen.deployment.retire_due import member_machines, plan_due, refuse_farm_writes, retire_hands
 from arr_bluegreen.deployment.retire_run import perform_retire
-from arr_bluegreen.errors import ExitCode
+from arr_bluegreen.errors import ExitCode, UnreachableError
 
 
 @contextmanager
-def under_lock(there: World) -> Iterator[Callable[[], None]]:
+def under_lock(there: World) -> Iterator[Callable[..., None]]:
     """The farm's lock on every ARR machine, as a run holds it; what is yielded renews it. Raises ``LockedError``."""
     me = identity(new_run_id(there.controls.clock.now()))
-    taken: list[Lock] = []
+    locks = locks_of(there.deployment, there.controls, me, there.journals.is_over)
+    locks.take()
     try:
-        for machine in there.controls.arr:
-            lock = Lock(
-                machine,
-                there.deployment.app.farm,
-                there.controls.clock,
-                me.run,
-                me.who,
-                me.where,
-                there.journals.is_over,
-            )
-            lock.take()
-            taken.append(lock)
-
-        def renew() -> None:
-            for one in taken:
-                one.renew()
-
-        yield renew
+        yield locks.renew
     finally:
-        for one in taken:
-            one.release()
+        kept: list[str] = []
+        locks.release(kept.append)
+        if kept:  # what comes next would find the farm locked
+            raise UnreachableError(kept[0], hint="Wait for that, or 'deploy unlock'.")
 
 
 def with_new_slot(arguments: argparse.Namespace, out: Output, there: World) -> World:

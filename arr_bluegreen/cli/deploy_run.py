@@ -9,23 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from arr_bluegreen.cli.deploy_abort import end_without_slot, retire_aborted, slot_is_gone
-from arr_bluegreen.cli.deploy_alive import carried_out, is_running, under_way
+from arr_bluegreen.cli.deploy_alive import carried_out, later_run, refuse_unfinished
 from arr_bluegreen.cli.deploy_first import abort_first, is_first, put_back_rules, run_first_deployment
 from arr_bluegreen.cli.deploy_make import abort_making, preview, with_known_slots, with_new_slot
 from arr_bluegreen.cli.deploy_story import listeners
 from arr_bluegreen.cli.deploy_view import end_lines, plan_lines, plan_value, standing
-from arr_bluegreen.cli.deploy_world import World, identity, world
+from arr_bluegreen.cli.deploy_world import World, identity, refuse_missing_commands, world
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.deployment.begin import new_run_id, plan_run, plan_switch_back, reopened
 from arr_bluegreen.deployment.events import RunEnded, Stamped
-from arr_bluegreen.deployment.find_run import find_run, is_unfinished
+from arr_bluegreen.deployment.find_run import find_run, unfinished
 from arr_bluegreen.deployment.journal import is_over, started
-from arr_bluegreen.deployment.memory import FORWARD, Memory
+from arr_bluegreen.deployment.memory import FORWARD, Memory, refuse_abort
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.plan import Plan, forward_steps, what_is_seen
 from arr_bluegreen.deployment.run import Asked, Run
 from arr_bluegreen.deployment.step import Step
-from arr_bluegreen.errors import ExitCode, RefusedError, StalePlanError, UsageError
+from arr_bluegreen.errors import ExitCode, UsageError
+
+STOPPED = ("failed", "interrupted", "paused")
+"""Outcomes that finish nothing: the run waits to be gone on with. A program that looks at the exit code alone takes
+``paused`` (0: done as asked) for a deployment; ``finished`` tells it."""
 
 
 def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
@@ -33,7 +37,8 @@ def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with world(arguments, out) as there:
         if is_first(there):
             return run_first_deployment(arguments, out, there)
-        _refuse_unfinished(there)
+        refuse_unfinished(there)
+        refuse_missing_commands(there.deployment)
         put_back_rules(arguments, out, there)
         if arguments.dry_run and (lines := preview(arguments, there)) is not None:
             out.result({"dry_run": True, "make": lines}, lines)
@@ -56,7 +61,7 @@ def run(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def switch(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """The idle slot live as it stands, after one quick probe. Refused (3) while an earlier run is unfinished."""
     with world(arguments, out) as there:
-        _refuse_unfinished(there)
+        refuse_unfinished(there)
         return _quick(arguments, out, with_known_slots(arguments, there), "switch", arguments.version)
 
 
@@ -73,8 +78,8 @@ def resume(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def switch_back(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """The old slot live again: back over an unfinished run, else a new run the other way."""
     with world(arguments, out) as there:
-        found = is_unfinished(there.journals)
-        if found is not None and (not arguments.run_name or arguments.run_name == found[0]):
+        found = unfinished(there.journals, there.controls, there.deployment, arguments.run_name or "")
+        if found is not None:
             return _again(arguments, out, there, found[0], found[1], Run.switch_back)
         return _quick(arguments, out, with_known_slots(arguments, there), "switch-back", "")
 
@@ -90,13 +95,14 @@ def abort(arguments: argparse.Namespace, out: Output) -> ExitCode:
         if is_over(events):
             out.result({"run": name, "outcome": "nothing to abort"}, [f"run {name} is over; nothing to abort"])
             return ExitCode.DONE
-        if Memory(events).get("switched"):
-            raise RefusedError(f"run {name} has switched already", hint="'deploy switch-back' returns to the old slot.")
+        later = later_run(there, name, events)
+        if later is None:
+            refuse_abort(name, Memory(events))
         if slot_is_gone(there, events):
             return end_without_slot(arguments, out, there, name, events)
         code = _again(arguments, out, there, name, events, Run.abort)
         begin = started(events)
-        if code is ExitCode.DONE and begin is not None and not arguments.dry_run:
+        if code is ExitCode.DONE and begin is not None and later is None and not arguments.dry_run:
             retire_aborted(arguments, out, there, begin.new)
         return code
 
@@ -129,17 +135,16 @@ def _start(
             there.deployment,
             there.controls,
             there.journals.of(name),
-            identity(name),
+            identity(name, there.journals.folder),
             plan.roles,
             plan.durable,
             Asked(arguments.until, told, there.journals.is_over),
         )
 
-        def check() -> None:
-            seen = what_is_seen(Now(there.controls, there.deployment))
+        def check(now: Now) -> None:
             if saved is not None:
-                _refuse_other(saved, seen)
-            plan.refuse_stale(seen)
+                plan.refuse_other(saved)
+            plan.refuse_stale(what_is_seen(now))
 
         ended = one.start(plan, check)
     return _say_end(arguments, out, there, name, ended)
@@ -162,7 +167,8 @@ def _again(
     with carried_out(there), listeners(out, arguments.events) as told:
         asked = Asked(arguments.until, told, there.journals.is_over)
         journal = there.journals.of(name)
-        ended = how(Run(deployment, there.controls, journal, identity(name), roles, durable, asked, events))
+        me = identity(name, there.journals.folder)
+        ended = how(Run(deployment, there.controls, journal, me, roles, durable, asked, events))
     return _say_end(arguments, out, there, name, ended)
 
 
@@ -170,16 +176,18 @@ def _say_end(arguments: argparse.Namespace, out: Output, there: World, name: str
     value: dict[str, Any] = {
         "run": name,
         "outcome": ended.outcome,
+        "finished": ended.outcome not in STOPPED,
         "exit_code": ended.exit_code,
         "live": ended.live,
         "seconds": ended.seconds,
         "durable": ended.durable,
         "error": ended.error,
     }
-    begun = Memory(there.journals.of(name).read()).get("switch_begun", way=FORWARD)
-    lines = end_lines(name, ended, switched=bool(begun))
-    if ended.outcome in ("failed", "interrupted", "paused"):
-        commands = standing(name, there.journals.of(name).read())[1]
+    journal = there.journals.of(name).read()
+    begin, begun = started(journal), Memory(journal).get("switch_begun", way=FORWARD)
+    lines = end_lines(name, ended, begin, switched=bool(begun))
+    if ended.outcome in STOPPED:
+        commands = standing(name, journal)[1]
         value["commands"] = commands
         lines += ["What makes sense now:", *(f"  {one}" for one in there.typed(["deploy status", *commands]))]
     if arguments.events != "-" or out.json:
@@ -193,21 +201,11 @@ def _say_end(arguments: argparse.Namespace, out: Output, there: World, name: str
 def _refuse_unknown_until(until: str, steps: Sequence[Step]) -> None:
     """Raises ``UsageError`` for a name that is neither a phase nor a step: the run would go on to its end."""
     phases, names = dict.fromkeys(one.phase for one in steps), [one.name for one in steps]
-    if until and until not in phases and until not in names:
+    if until and until not in phases and until.removeprefix("after:") not in names:
         raise UsageError(
             f"--until {until}: no phase or step is called so",
-            hint=f"Phases: {', '.join(phases)}. Steps: {', '.join(names)}.",
-        )
-
-
-def _refuse_unfinished(there: World) -> None:
-    if is_running(there.journals.folder):
-        raise under_way(there)
-    found = is_unfinished(there.journals)
-    if found is not None:
-        raise RefusedError(
-            f"run {found[0]} of this deployment is not finished",
-            hint="'deploy status' explains; 'deploy resume', 'deploy switch-back' or 'deploy abort' ends it.",
+            hint=f"Before a phase: {', '.join(phases)}. After a step: "
+            f"{', '.join(f'after:{one}' if one in phases else one for one in names)}.",
         )
 
 
@@ -215,14 +213,7 @@ def _saved_plan(file: str | None) -> Mapping[str, str] | None:
     if not file:
         return None
     try:
-        seen = json.loads(Path(file).read_text(encoding="utf-8"))["seen"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        rests_on = json.loads(Path(file).read_text(encoding="utf-8"))["rests_on"]
+        return {str(key): str(value) for key, value in rests_on.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"--plan {file} is no plan of 'deploy plan --out': {error}") from error
-    return {str(key): str(value) for key, value in seen.items()}
-
-
-def _refuse_other(saved: Mapping[str, str], seen: Mapping[str, str]) -> None:
-    keys = [key for key in {**saved, **seen} if saved.get(key) != seen.get(key)]
-    if keys:
-        told = "; ".join(f"{key}: was {saved.get(key, 'not there')}, is {seen.get(key, 'not there')}" for key in keys)
-        raise StalePlanError(f"the plan is stale: {told}", hint="Make a new one with 'deploy plan'.")

@@ -1,4 +1,4 @@
-"""deploy check, plan, status, history, unlock: looking, and breaking a dead run's lock."""
+"""deploy check, plan, history, unlock: looking, and breaking a dead run's lock."""
 
 from __future__ import annotations
 
@@ -7,25 +7,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from arr_bluegreen.cli.deploy_alive import is_running
-from arr_bluegreen.cli.deploy_first import is_first, missing_rules, plan_first_deployment, tell_first
-from arr_bluegreen.cli.deploy_kept import left_claims, recorded_folders
-from arr_bluegreen.cli.deploy_make import cut_off, preview, tell_making, with_known_slots
-from arr_bluegreen.cli.deploy_view import plan_lines, plan_value, run_value, standing
-from arr_bluegreen.cli.deploy_world import World, journals, world
+from arr_bluegreen.cli.deploy_alive import refuse_unfinished
+from arr_bluegreen.cli.deploy_first import is_first, plan_first_deployment
+from arr_bluegreen.cli.deploy_make import preview
+from arr_bluegreen.cli.deploy_view import plan_lines, plan_value, run_value
+from arr_bluegreen.cli.deploy_world import World, journals, refuse_missing_commands, world
 from arr_bluegreen.cli.output import Output
-from arr_bluegreen.control.nodes import each
 from arr_bluegreen.deployment import lock
 from arr_bluegreen.deployment.begin import plan_run
 from arr_bluegreen.deployment.description_read import read_description
-from arr_bluegreen.deployment.find_run import find_run
-from arr_bluegreen.deployment.lookup import find_site
-from arr_bluegreen.deployment.now import Now
-from arr_bluegreen.deployment.ownership import read_owned
 from arr_bluegreen.deployment.placeholders import doubtful_settings
-from arr_bluegreen.deployment.slots import describe
-from arr_bluegreen.errors import ExitCode, NoSuchObject, UsageError
-from arr_bluegreen.webfarm import certainly_receives
+from arr_bluegreen.errors import ExitCode, UsageError
 
 
 def check(arguments: argparse.Namespace, out: Output) -> ExitCode:
@@ -33,8 +25,10 @@ def check(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with world(arguments, out) as there:
         for text in doubtful_settings(there.deployment):
             out.say(f"note: {text}")
+        refuse_missing_commands(there.deployment)
         if is_first(there):
             return plan_first_deployment(out, there)
+        refuse_unfinished(there)
         if (lines := preview(arguments, there)) is not None:
             out.result({"make": lines}, lines)
             return ExitCode.DONE
@@ -68,51 +62,6 @@ def plan(arguments: argparse.Namespace, out: Output) -> ExitCode:
     return ExitCode.DONE
 
 
-def status(arguments: argparse.Namespace, out: Output) -> ExitCode:
-    """What serves, what is wanted, who holds the lock, where the last run stands, and what to type now."""
-    with world(arguments, out) as there:
-        if is_first(there):
-            return tell_first(out, there)
-        if found := cut_off(there):
-            return tell_making(out, there, found)
-        there = with_known_slots(arguments, there, looks=True)
-        now = Now(there.controls, there.deployment)
-        record = now.newest()
-        farm = there.deployment.app.farm
-        locks = each(there.controls.arr, lambda one: lock.holder_of(one, farm))
-        holders = dict(zip((one.name for one in there.controls.arr), locks, strict=True))
-        try:
-            found_run = find_run(there.journals, there.controls, there.deployment)
-            text, commands = standing(*found_run, is_running(there.journals.folder))
-        except NoSuchObject:
-            text, commands = "no run yet", ["deploy plan", "deploy run"]
-        servers, instances = _servers(there, now), _instances(there)
-        commands += ["deploy retire"] if any(one["cut_off"] for one in instances) else []
-        value = {
-            "app": there.deployment.app.name,
-            "farm": there.deployment.app.farm,
-            "slots": describe(now, there.deployment),
-            "servers": servers,
-            "wanted": record.slot if record else None,
-            "lock": {name: one.describe() if one else None for name, one in holders.items()},
-            "instances": instances,
-            "folders": (folders := recorded_folders(there)),
-            "ports": (ports := left_claims(there)),
-            "rules": _rules(there),
-            "run": text,
-            "commands": commands,
-        }
-        lines = [f"{there.deployment.app.name}: {value['slots']}"]
-        lines += [f"  {one['machine']} {one['slot']} {one['address']}: {one['text']}" for one in servers]
-        lines.append(f"wanted: {f'{record.slot} (epoch {record.epoch})' if record else 'nothing recorded'}")
-        lines += [f"recorded: {one['slot']} ({one['text']})" for one in instances]
-        lines += [f"folder: {one['text']}" for one in folders] + [str(one["text"]) for one in ports]
-        lines += [f"lock on {name}: {one.describe()}" for name, one in holders.items() if one]
-        lines += [f"rules: {value['rules']}"] if value["rules"] else []
-        out.result(value, [*lines, text, *(f"  {one}" for one in there.typed(commands))])
-    return ExitCode.DONE
-
-
 def history(arguments: argparse.Namespace, out: Output) -> ExitCode:
     """The runs in the state folder, oldest first."""
     kept = journals(arguments, read_description(Path(arguments.file)))
@@ -127,12 +76,12 @@ def unlock(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with world(arguments, out) as there:
         lines, broken = [], {}
         for machine in there.controls.arr:
-            holder = lock.holder_of(machine, there.deployment.app.farm)
+            holder = lock.told(machine, there.deployment.app.farm)
             if not arguments.dry_run:
                 lock.break_lock(machine, there.deployment.app.farm)
-            broken[machine.name] = holder.describe() if holder else None
+            broken[machine.name] = holder or None
             verb = "would be broken" if arguments.dry_run else "is broken"
-            lines.append(f"{machine.name}: " + (f"the lock of {holder.describe()} {verb}" if holder else "no lock"))
+            lines.append(f"{machine.name}: " + (f"the lock of {holder} {verb}" if holder else "no lock"))
         out.result({"broken": broken}, lines)
     return ExitCode.DONE
 
@@ -148,53 +97,3 @@ def _plan(arguments: argparse.Namespace, there: World) -> Any:
         version=arguments.version,
         accept_gap=arguments.accept_gap,
     )
-
-
-def _rules(there: World) -> str:
-    """What is wrong with the rules of a first deployment that is done, "" when nothing is."""
-    gone = len(missing_rules(there))
-    site = there.deployment.app.from_site
-    return f"{gone} public rule(s) are gone, so site '{site}' serves; 'deploy run' puts them back" if gone else ""
-
-
-def _instances(there: World) -> list[dict[str, Any]]:
-    """What is recorded as ours besides the slots at hand: older, kept, or left over from a crash."""
-    shown = {one.name.casefold() for one in there.deployment.slots.slots}
-    machines = {one.name: one for one in (*there.controls.arr, *there.controls.others.values())}
-    found = []
-    farm = there.deployment.app.farm
-    owned = each(tuple(machines.values()), lambda one: read_owned(one.records(farm)))
-    for machine, records in zip(machines.values(), owned, strict=True):
-        configuration = machine.config.read()
-        for one in records.instances:
-            if one.slot.casefold() not in shown:
-                gone = find_site(configuration, one.site) is None
-                state = f"stopped since {one.stopped:%Y-%m-%d %H:%M}" if one.stopped else "not stopped"
-                state = "its site is gone: its retiring was cut off" if gone else state
-                text = f"site '{one.site}', pool '{one.pool}', {one.address}:{one.http_port}, {state}"
-                found.append({"machine": machine.name, "slot": one.slot, "text": text, "cut_off": gone})
-    return found
-
-
-def _servers(there: World, now: Now) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for slot in there.deployment.slots.slots:
-        for look in now.of(slot):
-            for server in now.servers(slot, look):
-                running = look.server(server.address)
-                state = running.state.value if running.state else "unknown state"
-                service = "in service" if certainly_receives(server, look) else "not in service"
-                enabled = "online" if server.enabled else "offline"
-                found.append(
-                    {
-                        "machine": look.machine,
-                        "slot": slot.name,
-                        "address": server.address,
-                        "enabled": server.enabled,
-                        "state": running.state.value if running.state else None,
-                        "healthy": running.is_healthy,
-                        "in_flight": running.current_requests,
-                        "text": f"{service} ({enabled}, {state}, {running.current_requests} in flight)",
-                    }
-                )
-    return found

@@ -71,8 +71,10 @@ class Story:
                 self._say(f"    {slot} has finished ({how or 'empty'}{f', {cut} cut' if cut else ''})")
             case Warned(text):
                 self._say(f"    note: {text}")
-            case RunPaused(step, until, _):
-                self._say(f"  waiting before '{step}'{f' until {until}' if until else ''}; 'deploy resume' goes on")
+            case RunPaused() as one:
+                until = f" until {one.until}" if one.until else ""
+                where = f"stopped after '{one.after}'" if one.after else f"waiting before '{one.step}'{until}"
+                self._say(f"  {where}; 'deploy resume' goes on")
             case _:
                 pass
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from arr_bluegreen.deployment.events import RunEnded, RunPaused, Stamped, StepDone, StepFailed, StepStarted
+from arr_bluegreen.deployment.events import (
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Stamped,
+    StepDone,
+    StepFailed,
+    StepStarted,
+)
 from arr_bluegreen.deployment.journal import ended, is_over, started
-from arr_bluegreen.deployment.memory import Memory
+from arr_bluegreen.deployment.memory import FORWARD, Memory
 from arr_bluegreen.deployment.plan import Plan
 from arr_bluegreen.webfarm.telling import tell
 
@@ -33,6 +44,7 @@ def plan_value(plan: Plan) -> dict[str, Any]:
         "restarts": list(plan.restarts),
         "gaps": list(plan.gaps),
         "seen": dict(plan.seen),
+        "rests_on": plan.rests_on,
         "fingerprint": plan.fingerprint,
     }
 
@@ -75,8 +87,9 @@ def run_value(run: str, events: tuple[Stamped, ...]) -> dict[str, Any]:
     }
 
 
-def end_lines(run: str, end: RunEnded, *, switched: bool = True) -> list[str]:
+def end_lines(run: str, end: RunEnded, begin: RunStarted | None = None, *, switched: bool = True) -> list[str]:
     """How a run ended, for people: what serves first, then why. ``switched``: its switch had begun."""
+    version, new = (begin.version, begin.new) if begin is not None else ("", "")
     when = f"({end.seconds:.1f} s, run {run})"
     match end.outcome:
         case "done":
@@ -87,8 +100,10 @@ def end_lines(run: str, end: RunEnded, *, switched: bool = True) -> list[str]:
             first = f"went back: {end.live} is live {when}"
         case "aborted":
             first = f"aborted: {end.live} is live {when}"
+        case "superseded":
+            first = f"closed, nothing touched: later runs have decided that {end.live} is wanted {when}"
         case "paused":
-            first = f"paused: {end.live} is live {when}; 'deploy resume' goes on"
+            first = f"PAUSED, nothing is finished: {_serves(version, end.live, new)} {when}; 'deploy resume' goes on"
         case _:
             first = f"{end.outcome}, unfinished: {end.live} was live when last seen {when}"
     lines = [first, *([end.error] if end.error else [])]
@@ -97,8 +112,26 @@ def end_lines(run: str, end: RunEnded, *, switched: bool = True) -> list[str]:
     return lines
 
 
-def standing(run: str, events: tuple[Stamped, ...], running: bool = False) -> tuple[str, list[str]]:
-    """Where a run stands in words, and the commands that make sense now. ``running``: a process carries it out now."""
+def _serves(version: str, live: str, new: str) -> str:
+    """What a run that stopped has brought about."""
+    what = f"version {version}" if version else f"the new version in {new}" if new else "the new version"
+    return f"{live} is live" + ("" if live == new else f", {what} does not serve yet")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is known of a run besides its journal: whether a process here carries it out, who does elsewhere, which
+    later run superseded it, and what time it is (None: not asked)."""
+
+    running: bool = False
+    elsewhere: str = ""
+    later: str = ""
+    now: datetime | None = None
+
+
+def standing(run: str, events: tuple[Stamped, ...], around: Around | None = None) -> tuple[str, list[str]]:
+    """Where a run stands in words, and the commands that make sense now."""
+    around = around or Around()
     begin, end, memory = started(events), ended(events), Memory(events)
     if begin is None:
         return f"run {run} wrote nothing", []
@@ -108,15 +141,23 @@ def standing(run: str, events: tuple[Stamped, ...], running: bool = False) -> tu
         back = ["deploy switch-back"] if end.outcome == "done" else []
         return f"{what} is over: {end.outcome}{why}", [*back, "deploy run"]
     where = _where(events)
-    if running:
-        serves = f"{begin.new} gets requests" if memory.get("switched") else f"{begin.old} serves"
+    serves = f"{begin.new} gets requests" if memory.switched else f"{begin.old} serves"
+    if around.running:
         return f"{what} is under way on this computer: {serves}; it is {_at(events)}", ["deploy status"]
+    if around.elsewhere:
+        return f"{what} is being carried out by {around.elsewhere}; last known: {serves}, {where}", ["deploy status"]
+    if around.later:
+        return f"{what} is superseded by run {around.later} and {where}", ["deploy abort"]
+    if (late := _too_late(events, around.now)) is not None:
+        ends = "deploy switch-back" if memory.switched else "deploy abort"
+        return f"{what} has come to nothing more: {late[0]}", [ends] if late[1] == "hold" else ["deploy resume", ends]
     if memory.way == "back":
         return f"{what} was going back to {begin.old} and {where}", ["deploy resume"]
     if memory.way == "clear":
         return f"{what} was clearing {begin.new} and {where}", ["deploy resume"]
-    if memory.get("switched"):
-        done = f"{begin.new} gets requests" + ("" if memory.get("out_since") else f", and so may {begin.old}")
+    if memory.switched:
+        both = "" if memory.get("out_since", way=FORWARD) else f", and so may {begin.old}"
+        done = f"{begin.new} gets requests{both}"
         return f"{what} has switched ({done}) and {where}", ["deploy resume", "deploy switch-back"]
     return f"{what} has not switched: {begin.old} serves; it {where}", ["deploy resume", "deploy abort"]
 
@@ -131,12 +172,32 @@ def _at(events: tuple[Stamped, ...]) -> str:
     return "before its first step"
 
 
+def _waits(one: RunPaused) -> str:
+    if one.after:
+        return f"stopped after the step '{one.after}', as --until said"
+    if not one.approval:
+        return f"stopped before the phase '{one.step}', as --until said"
+    return f"waits for an approval before '{one.step}'{f' until {one.until}' if one.until else ''}"
+
+
+def _too_late(events: tuple[Stamped, ...], now: datetime | None) -> tuple[str, str] | None:
+    """That an approval did not come in time, and what the description says is done then; None while it may."""
+    paused = next((one.event for one in reversed(events) if not isinstance(one.event, RunResumed)), None)
+    if not isinstance(paused, RunPaused) or not paused.until or now is None:
+        return None
+    if now <= datetime.fromisoformat(paused.until):
+        return None
+    then = {"return": "'deploy resume' returns to the old slot", "go-on": "'deploy resume' goes on all the same"}
+    text = f"the approval before '{paused.step}' was due by {paused.until} and did not come"
+    return f"{text}; {then.get(paused.otherwise, 'it cannot be given any more')}", paused.otherwise
+
+
 def _where(events: tuple[Stamped, ...]) -> str:
     step = ""
     for one in reversed(events):
         match one.event:
-            case RunPaused(name, until, _):
-                return f"waits for an approval before '{name}'{f' until {until}' if until else ''}"
+            case RunPaused() as paused:
+                return _waits(paused)
             case StepFailed(name, error, _):
                 return f"failed in the step '{name}': {error}"
             case StepStarted(name, _):

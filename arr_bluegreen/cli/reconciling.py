@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from arr_bluegreen.cli.deploy_world import identity
 from arr_bluegreen.cli.output import Output
+from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.interface import Machine
 from arr_bluegreen.deployment import wanted
 from arr_bluegreen.deployment.reconcile import Outcome, Reconciled, reconcile
@@ -16,7 +18,10 @@ def run(arguments: argparse.Namespace, out: Output, machines: Sequence[Machine])
     """Reconcile each ARR machine and say what became of it. Refused (3) when the wanted slot cannot be made live."""
     if arguments.pause or arguments.unpause:
         return _pause(arguments, out, machines)
-    found = reconcile(machines, arguments.farm, dry_run=arguments.dry_run)
+    me = identity("")
+    found = reconcile(
+        machines, arguments.farm, SystemClock(), who=me.who, where=me.where, dry_run=arguments.dry_run
+    )
     value = [{"machine": one.machine, "outcome": one.outcome.value, "why": one.why} for one in found]
     out.result(value, [_line(one) for one in found])
     cannot = any(one.outcome is Outcome.CANNOT for one in found)

@@ -8,7 +8,7 @@ from datetime import datetime
 from arr_bluegreen.deployment.events import RunPaused, RunResumed, Stamped
 from arr_bluegreen.deployment.hands import Hands
 from arr_bluegreen.deployment.hooks import RunHook
-from arr_bluegreen.deployment.memory import BACK, CLEAR
+from arr_bluegreen.deployment.memory import FORWARD
 from arr_bluegreen.deployment.step import Step
 from arr_bluegreen.errors import RefusedError
 
@@ -25,6 +25,11 @@ def held_back(step: Step, until: str, hands: Hands) -> str:
     return next((one for one in phases if _waits(one, step, until, hands)), "")
 
 
+def stops_after(until: str, step: Step) -> bool:
+    """Whether ``--until`` names this step: by its name, or ``after:NAME`` where a phase is called so too."""
+    return until in (step.name, f"after:{step.name}")
+
+
 def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
     """``deploy resume`` is the approval. Too late, what the description says is done: go on, go back, or hold.
 
@@ -36,8 +41,7 @@ def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
     if paused.until and hands.machine_now() > datetime.fromisoformat(paused.until):
         match paused.otherwise:
             case "return":
-                way = BACK if hands.memory.get("switch_begun") else CLEAR
-                hands.note("way", {"to": way, "why": "no approval came in time"})
+                hands.note("way", {"to": hands.memory.turned, "why": "no approval came in time"})
                 return
             case "go-on":
                 pass
@@ -46,7 +50,10 @@ def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
                     f"the approval before '{paused.step}' was due by {paused.until}",
                     hint="'deploy switch-back' or 'deploy abort' ends the run.",
                 )
-    hands.note(f"approved:{paused.step}", True)
+    if paused.after:
+        return
+    if paused.approval:
+        hands.note(f"approved:{paused.step}", True)
     hands.note(f"passed:{paused.step}", True)
 
 
@@ -56,9 +63,9 @@ def check_approval(events: Sequence[Stamped], hands: Hands) -> None:
 def _waits(phase: str, step: Step, until: str, hands: Hands) -> bool:
     if until and until == phase:
         skipped = isinstance(step, RunHook) and step.holds(hands)  # its turn is later, or was before
-        return not hands.memory.get(f"passed:{phase}") and not skipped
+        return not hands.memory.get(f"passed:{phase}", way=FORWARD) and not skipped
     waits = any(one.before == phase for one in hands.deployment.approvals)
-    return waits and not hands.memory.get(f"approved:{phase}") and not step.holds(hands)
+    return waits and not hands.memory.get(f"approved:{phase}", way=FORWARD) and not step.holds(hands)
 
 
 def _pause_of(events: Sequence[Stamped]) -> RunPaused | None:

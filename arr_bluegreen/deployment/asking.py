@@ -63,6 +63,7 @@ def ask_slot(
             for member, path in pairs
             for verb, target in (_split(path),)
         ]
+        hands.beat(timeout * len(requests))
         step = concurrency or len(requests)
         parts = [requests[at : at + step] for at in range(0, len(requests), step)]
         answers = [one for part in parts for one in hands.controls.machine(machine).probe.ask(part)]

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
 
+from arr_bluegreen.deployment import wanted
 from arr_bluegreen.deployment.description import Bake, Gate, Slot
 from arr_bluegreen.deployment.hands import Hands
 from arr_bluegreen.deployment.hooks import as_environment, hook_facts
+from arr_bluegreen.deployment.now import stores
 from arr_bluegreen.deployment.ownership import mark_served
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.prove_front import judge_front, risen, totals
 from arr_bluegreen.deployment.verdict import GOOD, Verdict, Watch, watch
+from arr_bluegreen.deployment.wanted import Wanted
 from arr_bluegreen.errors import UnfinishedError, UsageError
 from arr_bluegreen.webfarm.change import ConfigChange
 
@@ -136,16 +140,17 @@ class Settle:
         return bool(hands.memory.get("settled"))
 
     def perform(self, hands: Hands) -> None:
-        from arr_bluegreen.deployment import wanted
-        from arr_bluegreen.deployment.now import stores
-
         asserted = hands.machine_now()  # before the look: a restart after it must count as later
         hands.look()
         hands.reassert()
-        for store in stores(hands.controls, hands.deployment):
-            there = wanted.read(store)
-            if there is not None and there.slot == self.slot.name:
-                store.write(wanted.RECORD, wanted.to_text(replace(there, asserted=asserted)))
+        for store, seen in zip(stores(hands.controls, hands.deployment), hands.records(), strict=True):
+            after = self._asserted(None if seen is None else wanted.from_text(seen), asserted)
+            if after is not None and not wanted.swap(store, seen, wanted.to_text(after)):
+                wanted.change(store, lambda there: self._asserted(there, asserted))  # a pause came in between
+        hands.keep_records(None)
         for member in self.slot.members:
             mark_served(hands.controls.machine(member.machine).records(hands.deployment.app.farm), self.slot.name)
         hands.note("settled", True)
+
+    def _asserted(self, there: Wanted | None, at: datetime) -> Wanted | None:
+        return replace(there, asserted=at) if there is not None and there.slot == self.slot.name else None

@@ -105,7 +105,9 @@ def _plan(deployment: Deployment, controls: Controls, now: Now, roles: Roles, ki
     held += refuse_pointing(deployment, controls, steps, safety, accept_gap)
     if safety.restarts and any(one.commits() for one in steps if one.name not in held):
         gaps += ("a write restarts what serves too: requests wait meanwhile, or are answered 503 (arr.md 5.8)",)
-    return Plan(kind, roles, durable, steps, what_is_seen(now), safety.restarts, gaps, accept_gap, held)
+    seen, restarts = what_is_seen(now), safety.restarts
+    epoch = max((one.epoch for one in now.wanted() if one is not None), default=0)
+    return Plan(kind, roles, durable, steps, seen, restarts, gaps, accept_gap, held, epoch, deployment.text)
 
 
 def _gaps(deployment: Deployment, durable: str) -> tuple[str, ...]:

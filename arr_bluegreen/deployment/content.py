@@ -37,10 +37,12 @@ class ContentWish:
 
 @dataclass(frozen=True, slots=True)
 class ContentTools:
-    """What only the controller's adapters can do: XML settings, and a look into a zip of its own before it is sent."""
+    """What only the controller's adapters can do: XML settings, and a look into a zip of its own before it is sent.
+    ``beat`` is called before what may take long: the lock must last."""
 
     edit_xml: EditXml | None = None
     inspect_zip: Callable[[str], FolderDigest] | None = None
+    beat: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,11 @@ def put_content(
     check_folder_name(wish.release)
     inspected = tools.inspect_zip(wish.source) if wish.upload and tools.inspect_zip is not None else None
     folder = _recorded(wish, files, records, now)
+    tools.beat()
     placed = files.digest_folder(folder.path)
     if placed is None:
         _sweep(files, read_owned(records), folder)
-        placed = _put(wish, files, folder.path, inspected)
+        placed = _put(wish, files, folder.path, inspected, tools.beat)
     if not folder.settled:
         make_settings(files, folder.path, wish.settings, tools.edit_xml)
         change_owned(records, lambda owned: owned.with_folder(replace(folder, settled=True)))
@@ -167,11 +170,14 @@ def _sweep(files: FileControl, owned: Owned, besides: Folder) -> None:
             files.delete_file(upload_of(one.path))
 
 
-def _put(wish: ContentWish, files: FileControl, path: str, expected: FolderDigest | None) -> FolderDigest:
+def _put(
+    wish: ContentWish, files: FileControl, path: str, expected: FolderDigest | None, beat: Callable[[], None]
+) -> FolderDigest:
     if not wish.source.casefold().endswith(".zip"):
         if wish.upload:
             raise UsageError(f"{wish.source} is a folder of the controller", hint="Zip it, or put it on the machine.")
         source = files.digest_folder(wish.source)
+        beat()
         placed = files.copy_folder(wish.source, path)
         if placed != source:
             raise RefusedError(f"{path} is not what {wish.source} was: it changed meanwhile", hint="Try again.")
@@ -181,6 +187,7 @@ def _put(wish: ContentWish, files: FileControl, path: str, expected: FolderDiges
     package = upload_of(path)
     try:
         files.upload(wish.source, package)
+        beat()
         placed = files.expand_zip(package, path)
     finally:
         files.delete_file(package)

@@ -12,6 +12,7 @@ from arr_bluegreen.deployment.content import ContentTools, ContentWish, join, pu
 from arr_bluegreen.deployment.description import Content, Deployment, Member, Slot
 from arr_bluegreen.deployment.ensure_member import Making, Place, in_place
 from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.leases import FOLDER
 from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.deployment.package import source_of
 from arr_bluegreen.deployment.ports import PortRange
@@ -123,7 +124,7 @@ class DeployContent:
         )
         hands.forget()
         records, now = machine.records(hands.deployment.app.farm), hands.machine_now()
-        tools = ContentTools(hands.controls.edit_xml, hands.controls.inspect_zip)
+        tools = ContentTools(hands.controls.edit_xml, hands.controls.inspect_zip, lambda: hands.beat(FOLDER))
         try:
             placed = put_content(wish, machine.files, records, now, tools)
         except BadZip as error:  # it will be no better next time: the run ends here, and the old slot serves

@@ -30,9 +30,8 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Arr:
-    """``[arr]``: the ARR machines (``--on`` overrides), how to reach them. Files are PEM; no secrets.
-
-    ``kept_powershell`` False: a PowerShell process per call.
+    """``[arr]``: the ARR machines (``--on`` overrides), how to reach them; files are PEM, no secrets. ``missing``: what
+    one does that cannot be reached (``refuse`` a run, or ``exclude`` it). ``kept_powershell`` False: one per call.
     """
 
     machines: tuple[str, ...] = ()
@@ -43,6 +42,7 @@ class Arr:
     certificate_key: str = ""
     proxy: str = ""
     kept_powershell: bool = True
+    missing: str = "refuse"
 
 
 @dataclass(frozen=True, slots=True)

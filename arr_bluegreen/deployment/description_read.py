@@ -111,6 +111,7 @@ def _arr(table: Table) -> Arr:
         certificate_key=table.text("certificate_key", ""),
         proxy=table.text("proxy", ""),
         kept_powershell=table.flag("kept_powershell", True),
+        missing=table.choice("missing", ("refuse", "exclude"), "refuse"),
     )
     table.finish()
     if "@" in found.proxy:
@@ -299,7 +300,7 @@ def _command(table: Table, key: str, words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _approval(table: Table) -> Approval:
     found = Approval(
-        before=table.choice("before", PHASES, "switch"),
+        before=table.choice("before", (*PHASES, "retire"), "switch"),
         within=table.duration("within", timedelta(hours=48)),
         otherwise=table.choice("otherwise", ("hold", "return", "go-on"), "hold"),
     )

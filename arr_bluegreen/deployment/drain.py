@@ -63,9 +63,7 @@ class DrainOld:
         return ()
 
     def holds(self, hands: Hands) -> bool:
-        return bool(hands.memory.get("drained")) and hands.memory.get("drained") == hands.memory.get(
-            "out_since", {}
-        ).get("at")
+        return bool(hands.memory.get("drained") == _left_at(hands))
 
     def perform(self, hands: Hands) -> None:
         if self.how.sessions == "keep":
@@ -91,7 +89,7 @@ class DrainOld:
             hands.progress(self._waiting_for(seen, quiet_since), gone / max(self._limit(seen).total_seconds(), 0.001))
             hands.pause(self.how.every)
         hands.tell(Drained(self.slot.name, round(clock.monotonic() - began, 3), cut, how))
-        hands.note("drained", hands.memory.get("out_since", {}).get("at") or True)
+        hands.note("drained", _left_at(hands))
 
     # -- private -------------------------------------------------------------------------------------------------
 
@@ -174,6 +172,11 @@ def _mistrust(now: Now, slot: Slot, marks: dict[str, Any]) -> str:
             if before is not None and before != status.server(address).last_reset_tick_count:
                 return f"the counters of {address} on {status.machine} were reset"
     return ""
+
+
+def _left_at(hands: Hands) -> str | bool:
+    """Which leaving of the slot the drain belongs to: its moment, True where none was noted."""
+    return hands.memory.get("out_since", {}).get("at") or True
 
 
 def _since(hands: Hands) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from arr_bluegreen.deployment.description import Deployment, Slot
 from arr_bluegreen.deployment.drain import DrainOld
 from arr_bluegreen.deployment.events import Drained, Event
-from arr_bluegreen.deployment.hands import Hands, Identity, Roles
+from arr_bluegreen.deployment.hands import Beat, Hands, Identity, Roles
 from arr_bluegreen.deployment.memory import Memory
 from arr_bluegreen.deployment.now import Controls
 from arr_bluegreen.deployment.switch import TakeOut
@@ -20,7 +20,7 @@ def drain_slot(
     slot: Slot,
     identity: Identity,
     tell: Callable[[Event], None],
-    beat: Callable[[], None],
+    beat: Beat,
 ) -> Drained:
     """How the slot finished, by ``[drain]``'s deadline and policy. The caller holds the lock, which ``beat`` renews.
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from arr_bluegreen.deployment.description import Slot
 from arr_bluegreen.deployment.events import Switched
 from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.health_file import write_health
 from arr_bluegreen.deployment.now import check_floor
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.errors import FloorError
@@ -51,8 +52,9 @@ class Enable:
         hands.set_state(self.slot, NewState.GRACEFUL_STOP)
         before = hands.controls.clock.now()
         hands.commit(lambda _: self.commits(), keep_up=False)
-        if not hands.now().may_receive(self.slot) or hands.deployment.switch.by == "health-file":
-            hands.reassert()  # by health file it must not go on: ARR would soon read "down" there
+        if not hands.now().may_receive(self.slot) or hands.deployment.switch.by in ("health-file", "rule"):
+            # by health file it must not go on (ARR would soon read "down" there); by rule nobody is sent there yet
+            hands.reassert()
             return
         hands.warn(f"the fence of '{self.slot.name}' did not hold over the commit: it is in service now")
         begin_switch(hands, self.slot, before)
@@ -89,11 +91,13 @@ class MakeDurable:
 
 @dataclass(frozen=True)
 class ClearIdle:
-    """What a run did to the idle slot before the switch is undone: out of service, disabled again if we enabled it."""
+    """What a run did to the idle slot before the switch is undone: out of service, disabled again if we enabled it;
+    ``down`` is what its health file must say where ARR reads one, "" for none."""
 
     slot: Slot
     farm: str
     addresses: tuple[str, ...] = ()
+    down: str = ""
     name: str = "clear"
     phase: str = "deploy"
 
@@ -110,11 +114,15 @@ class ClearIdle:
     def holds(self, hands: Hands) -> bool:
         now = hands.now()
         on = {one.address for look in now.of(self.slot) for one in now.servers(self.slot, look) if one.enabled}
-        return not now.may_receive(self.slot) and not on.intersection(self.addresses)
+        lowered = not self.down or bool(hands.memory.get("lowered"))
+        return lowered and not now.may_receive(self.slot) and not on.intersection(self.addresses)
 
     def perform(self, hands: Hands) -> None:
         if hands.now().may_receive(self.slot):
             hands.take_out(self.slot, NewState.GRACEFUL_STOP)
+        if self.down:
+            write_health(hands, self.slot, self.down)
+            hands.note("lowered", True)
         if self.addresses:
             hands.commit(lambda _: self.commits())
 
@@ -126,7 +134,8 @@ def enable_changes(farm: str, slot: Slot, enabled: bool) -> tuple[SetServer, ...
 
 def begin_switch(hands: Hands, slot: Slot, at: datetime | None = None) -> None:
     """Journal that the switch begins, and tell its moment (``at``, else now); once."""
-    hands.note("switch_begun", True)
+    if not hands.memory.get("switch_begun"):
+        hands.note("switch_begun", True)
     if not hands.memory.get("switched"):
         hands.tell(Switched(slot.name, (at or hands.controls.clock.now()).isoformat()))
         hands.memory.take("switched", True)

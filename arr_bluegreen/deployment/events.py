@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from arr_bluegreen.errors import RefusedError
+
 SCHEMA = 1
 
 
@@ -19,7 +21,8 @@ SCHEMA = 1
 class RunStarted:
     """A run begins: ``kind`` is ``run``, ``switch`` or ``switch-back``; ``new`` shall be live, ``old`` is.
 
-    ``description`` is the text of deployment.toml and ``folder`` where it lay, to resume without the file.
+    ``description`` is the text of deployment.toml and ``folder`` where it lay, to resume without the file. ``epoch`` is
+    the wanted record's when it began (None: not known): a higher one of another run means that this one is superseded.
     """
 
     kind: str
@@ -36,6 +39,7 @@ class RunStarted:
     where: str = ""
     folder: str = ""
     description: str = ""
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +127,22 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class RunPaused:
-    """The run waits for an approval before ``step``, at most ``until`` (ISO, "" without end); then ``otherwise``."""
+    """The run waits before the phase ``step``, at most ``until`` (ISO, "" without end); then ``otherwise``.
+
+    For an ``approval``, or because ``--until`` said so; ``after`` names the step it was to stop after.
+    """
 
     step: str
     until: str = ""
     otherwise: str = "hold"
+    approval: bool = True
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """How it ended: ``outcome`` is ``done``, ``old-slot-serves``, ``aborted``, ``failed`` or ``interrupted``.
-
-    ``failed`` and ``interrupted`` runs can be resumed; the others are over.
+    """How it ended: ``outcome`` is ``done``, ``old-slot-serves``, ``aborted``, ``superseded``, ``failed`` or
+    ``interrupted``. ``failed`` and ``interrupted`` runs can be resumed; the others are over.
     """
 
     outcome: str
@@ -183,10 +191,14 @@ def to_line(stamped: Stamped) -> str:
 
 
 def from_line(line: str) -> Stamped | None:
-    """The event of a line; None for an event of a newer version. Raises ``ValueError`` for torn text."""
+    """The event of a line; None for an event that is not known here. Raises ``ValueError`` for torn text,
+    ``RefusedError`` for a line of a newer schema, whose words may mean something else."""
     data = json.loads(line)
     if not isinstance(data, dict) or not isinstance(data.get("event"), str):
         raise ValueError("not an event")
+    if data["schema"] > SCHEMA:
+        text = f"the journal is of a newer arr-bluegreen (schema {data['schema']})"
+        raise RefusedError(text, hint="Use that version.")
     kind = _KIND_OF.get(data["event"])
     if kind is None:
         return None

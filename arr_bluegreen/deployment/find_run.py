@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from arr_bluegreen.deployment.copies import copy_name
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.events import Stamped
 from arr_bluegreen.deployment.journal import Journals, is_over, parse_journal, started
@@ -14,7 +15,8 @@ def find_run(
 ) -> tuple[str, tuple[Stamped, ...]]:
     """Its name and events. Raises ``NoSuchObject`` naming the runs there are.
 
-    A run that is only on the ARR machine (the worker that ran it is gone) is copied to the state folder first.
+    A run that is only on the ARR machine (the worker that ran it is gone), or went on from elsewhere, is copied to the
+    state folder first.
     """
     if named:
         events = journals.of(named).read() or _fetched(journals, controls, deployment, named)
@@ -22,18 +24,27 @@ def find_run(
             return named, events
         raise NoSuchObject("run", named, journals.runs())
     found = journals.last()
+    newest = max(_copies(controls, deployment), default="")
+    if newest and (found is None or newest > found[0] or (newest == found[0] and not is_over(found[1]))):
+        copied = _fetched(journals, controls, deployment, newest)
+        if started(copied) is not None:
+            return newest, copied
     if found is not None:
         return found
-    copies = _copies(controls, deployment)
-    if copies:
-        return copies[-1], _fetched(journals, controls, deployment, copies[-1])
     raise NoSuchObject("run", "(last)", journals.runs())
 
 
-def is_unfinished(journals: Journals) -> tuple[str, tuple[Stamped, ...]] | None:
-    """The last run, when it is not over; None otherwise."""
-    found = journals.last()
-    return found if found is not None and not is_over(found[1]) else None
+def unfinished(
+    journals: Journals, controls: Controls, deployment: Deployment, named: str = ""
+) -> tuple[str, tuple[Stamped, ...]] | None:
+    """The named or the last run, from wherever it was started, when it is not over; None otherwise, also for none."""
+    try:
+        found = find_run(journals, controls, deployment, named)
+    except NoSuchObject:
+        if named:
+            raise
+        return None
+    return None if is_over(found[1]) else found
 
 
 # -- private -------------------------------------------------------------------------------------------------
@@ -45,8 +56,10 @@ def _copies(controls: Controls, deployment: Deployment) -> list[str]:
 
 
 def _fetched(journals: Journals, controls: Controls, deployment: Deployment, run: str) -> tuple[Stamped, ...]:
-    texts = [store.read(f"journal-{run}.jsonl") or "" for store in stores(controls, deployment)]
-    text = max(texts, key=len, default="")
+    texts = [store.read(copy_name(run)) or "" for store in stores(controls, deployment)]
+    here, text = journals.of(run).text(), max(texts, key=len, default="")
+    if len(text) <= len(here):
+        return parse_journal(here)
     if text:
         path = journals.of(run).path
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -56,7 +56,7 @@ class ProveVersion:
     def perform(self, hands: Hands) -> None:
         clock = hands.controls.clock
         began, good, passes = clock.monotonic(), 0, self._passes(hands)
-        status = hands.look().of(self.slot)[0]
+        status = hands.now().of(self.slot)[0]  # only ports and host names are read from it
         while True:
             bad = self._bad(hands, status)
             good = 0 if bad else good + 1
@@ -120,6 +120,7 @@ class ArrGate:
                 raise GateFailed(f"ARR's own test of '{self.slot.name}' fails after {gone:.0f} s: {bad}")
             hands.progress(f"ARR's test: {bad}", gone / limit)
             hands.pause(self.how.every)
+        hands.forget()  # the test took its time: what ARR calls healthy is read now
         self._wait_healthy(hands)
         hands.note("arr_gated", workers_now(hands, self.slot))
 

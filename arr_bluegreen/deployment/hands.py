@@ -19,6 +19,8 @@ from arr_bluegreen.errors import FloorError, WaitRanOutError
 from arr_bluegreen.webfarm import READS_BACK, NewState
 from arr_bluegreen.webfarm.change import ConfigChange
 
+Beat = Callable[[timedelta], None]
+"""Renews the lock where it is due, so that it is held for a call of that length."""
 LOOK_SECONDS = 0.5
 """So old may a look be that only says which step is next; what takes something out of service looks anew."""
 
@@ -35,11 +37,12 @@ class Roles:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which run this is, and who runs it where."""
+    """Which run this is, and who runs it where, with its journal in which folder there."""
 
     run: str
     who: str
     where: str
+    folder: str = ""
 
 
 class Hands:
@@ -53,7 +56,7 @@ class Hands:
         roles: Roles,
         identity: Identity,
         tell: Callable[[Event], None],
-        beat: Callable[[], None],
+        beat: Beat,
         machine_now: Callable[[], datetime],
     ) -> None:
         self.deployment, self.controls, self.memory, self.roles = deployment, controls, memory, roles
@@ -63,6 +66,7 @@ class Hands:
         self._tell, self._beat = tell, beat
         self._now: Now | None = None
         self._switched = Switched()
+        self._records: tuple[str | None, ...] | None = None
 
     # -- seeing and saying --------------------------------------------------------------------------------------
 
@@ -81,10 +85,23 @@ class Hands:
         """Something was done: the last look is old."""
         self._now = None
 
-    def forget_records(self) -> None:
-        """Only our own records were written: what was seen of the farms still stands."""
+    def records(self) -> tuple[str | None, ...]:
+        """wanted.json of every ARR machine as this run last read or wrote it: good for comparing and swapping alone (a
+        pause may have come in between), which spares reading it while nothing must lie between gate and switch."""
+        if self._records is None:
+            self._records = self.now().records()
+        return self._records
+
+    def keep_records(self, texts: tuple[str | None, ...] | None) -> None:
+        """The records are these now (None: not known); what was seen of the farms still stands."""
+        self._records = texts
         if self._now is not None:
-            self._now.forget_records()
+            self._now.keep_records(texts)
+
+    def workers(self, slot: Slot) -> tuple[WorkerKey, ...]:
+        """The slot's worker processes, read again; the rest of the last look stands."""
+        self.now().forget_pools()
+        return self.now().workers(slot)
 
     def tell(self, event: Event) -> None:
         """Journal and tell."""
@@ -151,7 +168,7 @@ class Hands:
         self.forget()
         undo = self._switched if switches and len(self.controls.arr) > 1 else Switched()
         within = self.deployment.seen_within
-        commit_on_all(self.controls.arr, changes, self.controls.clock, within, undo.wrote, self._beat)
+        commit_on_all(self.controls.arr, changes, self.controls.clock, within, undo.wrote, self.beat)
         self._switched.wrote_all()
         self.look()
         if keep_up:
@@ -203,13 +220,13 @@ class Hands:
             self.progress(waiting_for, gone / within.total_seconds())
             self.pause(every)
 
-    def beat(self) -> None:
-        """The lock is renewed: for waits of others."""
-        self._beat()
+    def beat(self, within: timedelta = timedelta(0)) -> None:
+        """The lock is renewed where it is due; it is ours for a call that may take ``within``."""
+        self._beat(within)
 
     def pause(self, every: timedelta) -> None:
         """Wait a little, with the lock renewed; the next look is a new one."""
-        self._beat()
+        self._beat(every)
         self.controls.clock.sleep(every.total_seconds())
         self.forget()
 

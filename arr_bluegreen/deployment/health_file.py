@@ -19,6 +19,13 @@ def fetch_health(hands: Hands, slot: Slot) -> tuple[tuple[str, str], ...]:
     return tuple((member.address, answer.text if not answer.error else "") for member, _, answer in answers)
 
 
+def write_health(hands: Hands, slot: Slot, text: str) -> None:
+    """The health file of every member says ``text``."""
+    hands.forget()
+    for member in slot.members:
+        hands.controls.machine(member.machine).files.write_text(member.health_file, text + "\n")
+
+
 def refuse_unfit(deployment: Deployment, status: FarmStatus) -> None:
     """Raises ``RefusedError`` when the farm cannot be switched by health files: ARR must read them and believe them."""
     check, switch = status.farm.health_check, deployment.switch

@@ -10,7 +10,16 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from arr_bluegreen.deployment.events import RunEnded, RunStarted, Stamped, StepProgress, from_line, to_line
+from arr_bluegreen.deployment.events import (
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    Stamped,
+    StepProgress,
+    StepStarted,
+    from_line,
+    to_line,
+)
 from arr_bluegreen.errors import DescriptionError, UnfinishedError
 
 Append = Callable[[Path, bytes], None]
@@ -61,7 +70,8 @@ class Journal:
 
 
 def parse_journal(text: str) -> tuple[Stamped, ...]:
-    """The events of a journal's text. Raises ``DescriptionError`` for a broken line that is not the last."""
+    """The events of a journal's text. Raises ``DescriptionError`` for a broken line that is not the last,
+    ``RefusedError`` for one of a newer version."""
     lines = text.split("\n")
     found: list[Stamped] = []
     for at, line in enumerate(lines):
@@ -119,8 +129,10 @@ def ended(events: Iterable[Stamped]) -> RunEnded | None:
         match one.event:
             case RunEnded():
                 found = one.event
-            case _:
+            case RunStarted() | RunResumed() | StepStarted():  # a warning after its end (a copy failed) resumes nothing
                 found = None
+            case _:
+                pass
     return found
 
 

@@ -73,7 +73,7 @@ class Now:
         self._pools: dict[tuple[str, str], PoolStatus | None] = {}
         self._sites: dict[str, tuple[SiteStatus, ...]] = {}
         self._configs: tuple[Configuration, ...] | None = None
-        self._wanted: tuple[wanted.Wanted | None, ...] | None = None
+        self._records: tuple[str | None, ...] | None = None
 
     # -- farms, per ARR machine -----------------------------------------------------------------------------
 
@@ -146,20 +146,28 @@ class Now:
             self._configs = each(self.controls.arr, lambda one: one.config.read())
         return self._configs
 
+    def records(self) -> tuple[str | None, ...]:
+        """The text of the wanted record of every ARR machine."""
+        if self._records is None:
+            farm = self.deployment.app.farm
+            self._records = each(self.controls.arr, lambda one: one.records(farm).read(wanted.RECORD))
+        return self._records
+
     def wanted(self) -> tuple[wanted.Wanted | None, ...]:
         """The wanted record of every ARR machine."""
-        if self._wanted is None:
-            farm = self.deployment.app.farm
-            self._wanted = each(self.controls.arr, lambda one: wanted.read(one.records(farm)))
-        return self._wanted
+        return tuple(None if text is None else wanted.from_text(text) for text in self.records())
 
     def newest(self) -> Wanted | None:
         """The wanted record of the highest epoch over all ARR machines."""
-        return max((one for one in self.wanted() if one is not None), key=lambda one: one.epoch, default=None)
+        return wanted.newest_of(self.wanted())
 
-    def forget_records(self) -> None:
-        """They were written: the next to ask reads them again."""
-        self._wanted = None
+    def keep_records(self, texts: tuple[str | None, ...] | None) -> None:
+        """They were written, and are these now; None: the next to ask reads them again."""
+        self._records = texts
+
+    def forget_pools(self) -> None:
+        """What ran in the pools may be another process by now."""
+        self._pools.clear()
 
     # -- private -------------------------------------------------------------------------------------------------
 

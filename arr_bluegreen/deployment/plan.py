@@ -13,8 +13,9 @@ from arr_bluegreen.deployment.deploy_content import DeployContent
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.drain import DrainOld
 from arr_bluegreen.deployment.enable import ClearIdle, Enable, MakeDurable
+from arr_bluegreen.deployment.events import RunStarted
 from arr_bluegreen.deployment.gates import ArrGate, ProveVersion
-from arr_bluegreen.deployment.hands import Roles
+from arr_bluegreen.deployment.hands import Identity, Roles
 from arr_bluegreen.deployment.hooks import RunHook
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.prepare import Fence, StartSlot
@@ -35,7 +36,7 @@ class Plan:
     """What a run will do: ``kind`` is ``run`` or ``switch-back``; ``durable`` is the resolved ``[durable] by``.
 
     ``seen`` is what the choice rests on, in words; a plan is stale when the machines show something else. ``held``
-    names the steps whose write is there already.
+    names the steps whose write is there already; ``epoch`` is the wanted record's, ``description`` deployment.toml.
     """
 
     kind: str
@@ -47,11 +48,27 @@ class Plan:
     gaps: tuple[str, ...] = ()
     accept_gap: bool = field(default=False)
     held: tuple[str, ...] = ()
+    epoch: int = 0
+    description: str = ""
+
+    @property
+    def rests_on(self) -> dict[str, str]:
+        """All that makes this plan this one, in words: what was seen, what was asked for, what it would do."""
+        return {
+            "kind": self.kind,
+            "slots": f"{self.roles.old.name} to {self.roles.new.name}",
+            "version": self.roles.version or "none",
+            "steps": ", ".join(one.name for one in self.steps),
+            "durable": self.durable,
+            "gaps": "; ".join(self.gaps),
+            "description": hashlib.sha256(self.description.encode()).hexdigest()[:12],
+            **self.seen,
+        }
 
     @property
     def fingerprint(self) -> str:
-        """One hash of what was seen."""
-        return hashlib.sha256(json.dumps(dict(self.seen), sort_keys=True).encode()).hexdigest()
+        """One hash of what it rests on."""
+        return hashlib.sha256(json.dumps(self.rests_on, sort_keys=True).encode()).hexdigest()
 
     @property
     def writes(self) -> int:
@@ -64,15 +81,21 @@ class Plan:
 
     def refuse_stale(self, seen: Mapping[str, str]) -> None:
         """Raises ``StalePlanError`` with the differences when the world has moved since."""
-        keys = [key for key in {**self.seen, **seen} if self.seen.get(key) != seen.get(key)]
-        if keys:
-            told = "; ".join(
-                f"{key}: was {self.seen.get(key, 'not there')}, is {seen.get(key, 'not there')}" for key in keys
-            )
-            raise StalePlanError(f"the plan is stale: {told}", hint="Make a new one with 'deploy plan'.")
+        _refuse_differing(self.seen, seen)
+
+    def refuse_other(self, saved: Mapping[str, str]) -> None:
+        """Raises ``StalePlanError`` with the differences when a saved plan rested on anything else than this one."""
+        _refuse_differing(saved, self.rests_on)
 
     def _writes(self, step: Step) -> bool:
         return step.name not in self.held and (bool(step.commits()) or isinstance(step, Retarget | RestoreWeights))
+
+
+def _refuse_differing(was: Mapping[str, str], found: Mapping[str, str]) -> None:
+    keys = [key for key in {**was, **found} if was.get(key) != found.get(key)]
+    if keys:
+        told = "; ".join(f"{key}: was {was.get(key, 'not there')}, is {found.get(key, 'not there')}" for key in keys)
+        raise StalePlanError(f"the plan is stale: {told}", hint="Make a new one with 'deploy plan'.")
 
 
 def what_is_seen(now: Now) -> dict[str, str]:
@@ -88,6 +111,27 @@ def what_is_seen(now: Now) -> dict[str, str]:
     for machine, record in zip(now.controls.arr, now.wanted(), strict=True):
         found[f"{machine.name} wanted"] = f"{record.slot}, epoch {record.epoch}" if record else "nothing"
     return found
+
+
+def run_started(plan: Plan, deployment: Deployment, me: Identity) -> RunStarted:
+    """The first event of a run that carries out the plan: all that it takes to go on from the journal alone."""
+    return RunStarted(
+        kind=plan.kind,
+        app=deployment.app.name,
+        farm=deployment.app.farm,
+        new=plan.roles.new.name,
+        old=plan.roles.old.name,
+        version=plan.roles.version,
+        by=deployment.switch.by,
+        durable=plan.durable,
+        steps=tuple(step.name for step in plan.steps),
+        accept_gap=plan.accept_gap,
+        who=me.who,
+        where=me.where,
+        folder=deployment.folder,
+        description=deployment.text,
+        epoch=plan.epoch,
+    )
 
 
 def forward_steps(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step, ...]:
@@ -107,8 +151,9 @@ def back_steps(deployment: Deployment, roles: Roles, durable: str) -> tuple[Step
 def clear_steps(deployment: Deployment, roles: Roles, enabled_by_us: tuple[str, ...]) -> tuple[Step, ...]:
     """The idle slot put back as it was, before any switch."""
     weights = [RestoreWeights(roles.new, roles.old, deployment.app.farm)] if deployment.switch.by == "weights" else []
+    down = deployment.switch.down if deployment.switch.by == "health-file" else ""
     return (
-        ClearIdle(roles.new, roles.new.farm or deployment.app.farm, enabled_by_us),
+        ClearIdle(roles.new, roles.new.farm or deployment.app.farm, enabled_by_us, down),
         *weights,
         Want(roles.old, roles.new, begins=False, name="want-old"),
         Settle(roles.old),

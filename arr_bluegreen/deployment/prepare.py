@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from arr_bluegreen.deployment.description import Slot
 from arr_bluegreen.deployment.hands import Hands
 from arr_bluegreen.deployment.now import check_floor
 from arr_bluegreen.webfarm import NewState
 from arr_bluegreen.webfarm.change import ConfigChange
+
+START = timedelta(minutes=4)
+"""How long a pool and a site may take to start, at most: two minutes each."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class StartSlot:
         for member in self.slot.members:
             sites = hands.controls.machine(member.machine).sites
             hands.forget()
+            hands.beat(START)
             if member.pool:
                 sites.start_pool(member.pool)
             if member.site:

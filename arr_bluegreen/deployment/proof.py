@@ -15,8 +15,8 @@ class GateFailed(ArrBlueGreenError):
 
 
 def workers_now(hands: Hands, slot: Slot) -> list[list[str | int]]:
-    """The slot's worker processes as they can be kept in the journal. Takes a new look."""
-    return [list(one) for one in hands.look().workers(slot)]
+    """The slot's worker processes as they can be kept in the journal, read again."""
+    return [list(one) for one in hands.workers(slot)]
 
 
 def remembered(hands: Hands, slot: Slot, fact: str) -> bool:

@@ -77,7 +77,7 @@ class ProveFront:
     def perform(self, hands: Hands) -> None:
         grown: bool | None = None
         for _ in range(3):  # counters that are reset in between (ARR's restart, a health change) prove nothing: again
-            before = totals(hands.look(), self.slot)
+            before = totals(hands.now(), self.slot)  # what came since the last look came after the switch too
             asked = self._ask(hands)
             if not asked:
                 hands.warn("no front site is described ([app] front): the switch is not proven from outside")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from arr_bluegreen.deployment.approval import check_approval, held_back
+from arr_bluegreen.deployment.approval import check_approval, held_back, stops_after
+from arr_bluegreen.deployment.copies import Copies
 from arr_bluegreen.deployment.description import Deployment
 from arr_bluegreen.deployment.events import (
     Event,
@@ -18,7 +19,6 @@ from arr_bluegreen.deployment.events import (
     RunEnded,
     RunPaused,
     RunResumed,
-    RunStarted,
     Stamped,
     StepDone,
     StepFailed,
@@ -28,16 +28,18 @@ from arr_bluegreen.deployment.events import (
 from arr_bluegreen.deployment.hands import Hands, Identity, Roles
 from arr_bluegreen.deployment.hooks import tell_failure
 from arr_bluegreen.deployment.journal import Journal
-from arr_bluegreen.deployment.lock import Lock
-from arr_bluegreen.deployment.memory import BACK, CLEAR, FORWARD, Memory
-from arr_bluegreen.deployment.now import Controls, stores
-from arr_bluegreen.deployment.plan import Plan, back_steps, clear_steps, forward_steps
+from arr_bluegreen.deployment.leases import Leased, locks_of
+from arr_bluegreen.deployment.memory import BACK, CLEAR, FORWARD, Memory, refuse_abort
+from arr_bluegreen.deployment.now import Controls, Now
+from arr_bluegreen.deployment.plan import Plan, back_steps, clear_steps, forward_steps, run_started
 from arr_bluegreen.deployment.proof import GateFailed, distrust
 from arr_bluegreen.deployment.step import Step
+from arr_bluegreen.deployment.superseded import refuse_superseded, superseded_by
 from arr_bluegreen.errors import (
     ArrBlueGreenError,
     ExitCode,
     FloorError,
+    LockedError,
     PartlyDoneError,
     RemoteError,
     UnfinishedError,
@@ -78,33 +80,30 @@ class Run:
         self._asked = asked or Asked()
         self._events = list(events)
         self._memory = Memory(events)
-        self._locks = [
-            Lock(
-                one,
-                deployment.app.farm,
-                controls.clock,
-                identity.run,
-                identity.who,
-                identity.where,
-                self._asked.over,
-            )
-            for one in controls.arr
-        ]
+        self._locks = locks_of(deployment, controls, identity, self._asked.over)
+        self._copies = Copies(controls, deployment, journal, identity.run)
         self._began = controls.clock.monotonic()
         self._acted = bool(events)
         self._hands = Hands(
-            deployment, controls, self._memory, roles, identity, self._tell, self._beat, self._locks[0].machine_now
+            deployment,
+            replace(controls, commands=Leased(controls.commands, self._locks.renew)),
+            self._memory,
+            roles,
+            identity,
+            self._tell,
+            self._locks.renew,
+            self._locks.machine_now,
         )
 
-    def start(self, plan: Plan, check: Callable[[], None] = lambda: None) -> RunEnded:
-        """Carry out a plan. ``check`` is called under the lock, before anything is journaled."""
-        self._lock()
+    def start(self, plan: Plan, check: Callable[[Now], None] = lambda now: None) -> RunEnded:
+        """Carry out a plan. ``check`` is called under the lock with a new look, before anything is journaled."""
+        self._locks.take()
         try:
-            check()
+            check(self._hands.look())
             self.journal.start()
-            self._tell(self._begin(plan))
+            self._tell(run_started(plan, self.deployment, self.identity))
         except ArrBlueGreenError:
-            self._unlock()
+            self._locks.release(self._hands.warn)
             raise
         return self._go()
 
@@ -118,44 +117,44 @@ class Run:
         return self._again(first)
 
     def switch_back(self) -> RunEnded:
-        """Return to the old slot: back over the switch, or (before it) clear the idle slot."""
-        return self._again(lambda: self._turn(BACK if self._memory.get("switch_begun") else CLEAR, "asked"))
+        """Return to the old slot: back over the switch, or (before it) clear the idle slot. A run that has turned
+        already goes on where it goes."""
+        return self._again(lambda: self._turn(self._memory.turned, "asked"))
 
     def abort(self) -> RunEnded:
-        """End before the switch. Raises ``RefusedError`` (through the caller's check) once it has begun."""
-        return self._again(lambda: self._turn(CLEAR, "asked"))
+        """End before the switch. Raises ``RefusedError`` once it is over, nothing touched. A run that is superseded is
+        only closed."""
+
+        def first() -> None:
+            refuse_abort(self.identity.run, self._memory)
+            self._turn(CLEAR, "asked")
+
+        return self._again(first, closes=True)
 
     # -- private -------------------------------------------------------------------------------------------------
 
-    def _again(self, first: Callable[[], None]) -> RunEnded:
-        self._lock()
+    def _again(self, first: Callable[[], None], *, closes: bool = False) -> RunEnded:
+        self._locks.take()
         try:
+            later = superseded_by(self.identity.run, self._events, self._hands.now().wanted())
+            if not closes:
+                refuse_superseded(self.identity.run, later)
             self.journal.start()
+            if later is not None:
+                return self._closed(later.slot)
             self._tell(RunResumed(self.identity.who, self.identity.where))
             first()
         except ArrBlueGreenError:
-            self._unlock()
+            self._locks.release(self._hands.warn)
             raise
         return self._go()
 
-    def _begin(self, plan: Plan) -> RunStarted:
-        one = self.deployment
-        return RunStarted(
-            kind=plan.kind,
-            app=one.app.name,
-            farm=one.app.farm,
-            new=self.roles.new.name,
-            old=self.roles.old.name,
-            version=self.roles.version,
-            by=one.switch.by,
-            durable=self.durable,
-            steps=tuple(step.name for step in plan.steps),
-            accept_gap=plan.accept_gap,
-            who=self.identity.who,
-            where=self.identity.where,
-            folder=one.folder,
-            description=one.text,
-        )
+    def _closed(self, live: str) -> RunEnded:
+        ended = RunEnded("superseded", int(ExitCode.DONE), live, self._since(self._began))
+        self._tell(ended)
+        self._copies.bring(self._hands.warn)
+        self._locks.release(self._hands.warn)
+        return ended
 
     def _go(self) -> RunEnded:
         """To the end, whatever the end is. Only what is no error of ours passes through."""
@@ -163,10 +162,16 @@ class Run:
             ended = self._ways()
         except KeyboardInterrupt:
             ended = self._end("interrupted", ExitCode.INTERRUPTED, "interrupted; 'deploy resume' goes on")
+        except LockedError as error:  # somebody else has the farm, maybe this very run: the copies are theirs now
+            return self._failed(error)
         except ArrBlueGreenError as error:
             ended = self._failed(error)
-        self._copy()
-        self._unlock()
+        try:
+            self._locks.renew()
+            self._copies.bring(self._hands.warn)
+        except ArrBlueGreenError as error:
+            self._hands.warn(f"the journal's last lines were not copied: {error}")
+        self._locks.release(self._hands.warn)
         return ended
 
     def _ways(self) -> RunEnded:
@@ -179,7 +184,7 @@ class Run:
             except (
                 FloorError
             ) as error:  # on the way forward: the new slot fell out of service; the old one still serves
-                if self._memory.way != FORWARD or not self._memory.get("switch_begun"):
+                if self._memory.way != FORWARD or self._memory.turned != BACK:
                     raise
                 self._turn_or_raise(error)
                 continue
@@ -202,10 +207,11 @@ class Run:
         """A slot that fails its gate before the switch is cleared; after it, the old slot is made live again."""
         if self._memory.way != FORWARD:
             raise UnfinishedError(str(error), hint="Neither slot is proven now. See 'deploy status'.") from error
-        self._turn(BACK if self._memory.get("switch_begun") else CLEAR, str(error))
+        self._turn(self._memory.turned, str(error))
 
     def _turn(self, way: str, why: str) -> None:
-        if self._memory.way != way:
+        """Once: a run never turns forward again, nor from the way back to clearing what serves."""
+        if self._memory.way == FORWARD:
             self._hands.note("way", {"to": way, "why": why})
             self._hands.forget()
 
@@ -215,17 +221,18 @@ class Run:
             if self._memory.way == FORWARD and (before := held_back(step, self._asked.until, self._hands)):
                 return self._pause(before)
             if phase and step.phase not in (phase, "switch"):  # between gate and switch nothing shall lie
-                self._copy()
+                self._locks.renew()  # with the lock lost, the copies are somebody else's
+                self._copies.bring(self._hands.warn)
             phase = step.phase
             self._hands.step = step.name
             self._one(step)
-            if self._asked.until and self._asked.until == step.name:
-                return self._pause(step.phase)
+            if self._memory.way == FORWARD and stops_after(self._asked.until, step):
+                return self._pause(step.phase, step.name)
         return None
 
     def _one(self, step: Step) -> None:
         """Do one step, if it does not hold. What was lost on the way is looked for before it is done again."""
-        self._beat()
+        self._locks.renew()
         self._hands.reassert()
         if self._retried(lambda: step.holds(self._hands)):
             self._tell(StepSkipped(step.name, "holds already"))
@@ -266,11 +273,16 @@ class Run:
                 self.controls.clock.sleep(0.5)
         return False
 
-    def _pause(self, phase: str) -> RunEnded:
-        approval = next((one for one in self.deployment.approvals if one.before == phase), None)
-        until = (self._locks[0].machine_now() + approval.within).isoformat() if approval else ""
-        self._tell(RunPaused(phase, until, approval.otherwise if approval else "hold"))
-        return RunEnded("paused", int(ExitCode.DONE), self._live(), self._since(self._began))
+    def _pause(self, phase: str, after: str = "") -> RunEnded:
+        approval = None if after else next((one for one in self.deployment.approvals if one.before == phase), None)
+        until = (self._locks.machine_now() + approval.within).isoformat() if approval else ""
+        otherwise = approval.otherwise if approval else "hold"
+        self._tell(RunPaused(phase, until, otherwise, approval is not None, after))
+        why = f"stopped after the step '{after}'" if after else f"stopped before the phase '{phase}'"
+        if approval:
+            why = f"waits for an approval before the phase '{phase}' until {until}"
+        durable = self._durable("paused")
+        return RunEnded("paused", int(ExitCode.DONE), self._live(), self._since(self._began), durable, why)
 
     def _over(self) -> RunEnded:
         asked = self._memory.reason == "asked"
@@ -294,57 +306,30 @@ class Run:
         if error and outcome in ("failed", "old-slot-serves"):
             with suppress(ArrBlueGreenError, KeyboardInterrupt):  # the end stands, whether it could be told or not
                 tell_failure(self._hands, error)
-        durable: bool | None = None
-        if outcome in ("done", "old-slot-serves"):  # with reconcile it takes the scheduled task to outlive ARR
-            durable = self.durable != "reconcile" or self.deployment.switch.by in ("enabled", "rule")
-        ended = RunEnded(outcome, int(code), self._live(), self._since(self._began), durable, error)
+        ended = RunEnded(outcome, int(code), self._live(), self._since(self._began), self._durable(outcome), error)
         with suppress(UnfinishedError):  # the disk is full: the end is told, if not written
             self._tell(ended)
         return ended
 
+    def _durable(self, outcome: str) -> bool | None:
+        """Whether a restart of ARR leaves it so; None where nothing was switched, or a write may be half done."""
+        lasting = self.deployment.switch.by in ("enabled", "rule")
+        if outcome in ("done", "old-slot-serves"):  # with reconcile it takes the scheduled task to outlive ARR
+            return self.durable != "reconcile" or lasting
+        return False if self._memory.switched and not lasting and outcome != "aborted" else None
+
     def _live(self) -> str:
-        if self._memory.way == FORWARD and self._memory.get("out_since"):
-            return self.roles.new.name
-        return self.roles.old.name
+        """The slot that was to get the requests when last seen: the new one from its switch until the way back's."""
+        forth = self._memory.get("out_since", way=FORWARD)
+        return self.roles.new.name if forth and not self._memory.get("switched", way=BACK) else self.roles.old.name
 
     def _since(self, began: float) -> float:
         return round(self.controls.clock.monotonic() - began, 3)
-
-    # -- private: lock, journal ------------------------------------------------------------------------------------
 
     def _tell(self, event: Event) -> None:
         stamped = Stamped(self.controls.clock.now(), self.identity.run, event)
         self.journal.write(stamped)
         self._events.append(stamped)
+        self._copies.hear(event)
         for listener in self._asked.listeners:
             listener(stamped)
-
-    def _beat(self) -> None:
-        for one in self._locks:
-            one.renew()
-
-    def _lock(self) -> None:
-        taken: list[Lock] = []
-        try:
-            for one in self._locks:
-                one.take()
-                taken.append(one)
-        except ArrBlueGreenError:
-            for one in taken:
-                one.release()
-            raise
-
-    def _unlock(self) -> None:
-        for one in self._locks:
-            try:
-                one.release()
-            except ArrBlueGreenError as error:
-                self._hands.warn(f"the lock could not be given back ({error}); its lease runs out by itself")
-
-    def _copy(self) -> None:
-        """The journal on the ARR machines, for whoever looks there (a worker that runs this may be gone tomorrow)."""
-        for store in stores(self.controls, self.deployment):
-            try:
-                store.write(f"journal-{self.identity.run}.jsonl", self.journal.text())
-            except (UnreachableError, RemoteError) as error:
-                self._hands.warn(f"the journal was not copied to an ARR machine: {error}")

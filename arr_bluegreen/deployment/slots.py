@@ -41,11 +41,25 @@ def find_roles(now: Now, deployment: Deployment, record: Wanted | None, named: s
     for slot in slots:
         if chosen.casefold() == slot.name.casefold() and shares[slot.name] > 0:
             return Roles(slot, _other(slots, slot), split=True)
+    alarm = nothing_serves(now, deployment)
+    if alarm:
+        farm, first = slots[0].farm or deployment.app.farm, slots[0].addresses[0]
+        raise AmbiguousError(
+            f"{alarm}: which slot is live cannot be told",
+            hint=f"Bring the good one in service first, such as 'server available {farm} {first}'.",
+        )
     raise AmbiguousError(
         f"which slot is live cannot be told: {describe(now, deployment)}"
         + ("" if record else "; there is no wanted record"),
         hint=f"Say so with --live {' or --live '.join(slot.name for slot in slots)}.",
     )
+
+
+def nothing_serves(now: Now, deployment: Deployment) -> str:
+    """That no slot gets any request, in words; "" while one does."""
+    if any(_share(now, slot) > 0 for slot in deployment.slots.slots):
+        return ""
+    return f"ALARM: no slot of '{deployment.app.farm}' is in service: new requests are not served"
 
 
 def describe(now: Now, deployment: Deployment) -> str:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from arr_bluegreen.deployment.description import Drain, Slot, Switch
 from arr_bluegreen.deployment.enable import begin_switch
 from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.health_file import fetch_health, write_health
 from arr_bluegreen.deployment.now import Now, check_floor, farm_control
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.errors import FloorError, WaitRanOutError
@@ -51,7 +52,8 @@ class BringIn:
     def perform(self, hands: Hands) -> None:
         if hands.memory.get("gated") is None:
             raise GateFailed(f"'{self.slot.name}' has not passed its gate; it is not brought in service")
-        begin_switch(hands, self.slot)
+        if self.how.by != "rule":  # by rule it is in service in a farm that nobody is sent to yet
+            begin_switch(hands, self.slot)
         if self.how.by == "health-file":
             write_health(hands, self.slot, self.how.up)
             hands.note("raised", True)
@@ -100,7 +102,9 @@ class TakeOut:
         return ()
 
     def holds(self, hands: Hands) -> bool:
-        return not hands.now().may_receive(self.slot) and bool(hands.memory.get("out_since"))
+        """Seen, and the run's own act: by health file ARR may not have probed yet a file that says up."""
+        lowered = self.how.by != "health-file" or bool(hands.memory.get("lowered"))
+        return lowered and bool(hands.memory.get("out_since")) and not hands.now().may_receive(self.slot)
 
     def perform(self, hands: Hands) -> None:
         now = hands.look()
@@ -110,6 +114,7 @@ class TakeOut:
         hands.note("out_since", leaving_marks(hands, now, self.slot))
         if self.how.by == "health-file":
             write_health(hands, self.slot, self.how.down)
+            hands.note("lowered", True)
         else:
             hands.set_state(self.slot, self._state())  # above the floor: just looked
         hands.wait(lambda look: still_in(look, self.slot), self.how.within, POLL)
@@ -142,21 +147,12 @@ class FlipFile:
         return bool(hands.memory.get("flipped") or hands.memory.get("switch_begun"))
 
     def perform(self, hands: Hands) -> None:
-        from arr_bluegreen.deployment.health_file import fetch_health
-
         text = f"{self.how.down} {hands.identity.run}"
         write_health(hands, self.slot, text)
         for address, found in fetch_health(hands, self.slot):
             if text not in found:
                 raise GateFailed(f"the health file of {address} was written, and its URL answers something else")
         hands.note("flipped", True)
-
-
-def write_health(hands: Hands, slot: Slot, text: str) -> None:
-    """The health file of every member says ``text``."""
-    hands.forget()
-    for member in slot.members:
-        hands.controls.machine(member.machine).files.write_text(member.health_file, text + "\n")
 
 
 def leaving_marks(hands: Hands, now: Now, slot: Slot) -> dict[str, object]:

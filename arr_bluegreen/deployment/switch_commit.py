@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from arr_bluegreen.control.interface import Configuration
 from arr_bluegreen.deployment.description import Slot, Switch
 from arr_bluegreen.deployment.enable import begin_switch, enable_changes
 from arr_bluegreen.deployment.hands import Hands
@@ -41,7 +42,8 @@ class SwapEnabled:
     def holds(self, hands: Hands) -> bool:
         now = hands.now()
         kept = hands.memory.get("hold", {}).get(self.new.name) == NewState.START.value
-        return kept and now.receives(self.new) and not now.any_enabled(self.old)
+        left = bool(hands.memory.get("out_since"))  # without its marks nobody could drain what was swapped before
+        return kept and left and now.receives(self.new) and not now.any_enabled(self.old)
 
     def perform(self, hands: Hands) -> None:
         if hands.memory.get("gated") is None:
@@ -52,7 +54,8 @@ class SwapEnabled:
         if reason:
             raise FloorError(reason, hint="'deploy status' shows what is in service.")
         hands.note("out_since", leaving_marks(hands, hands.now(), self.old))
-        hands.commit(lambda _: self.commits(), switches=True)
+        if hands.now().any_enabled(self.old) or not hands.now().enabled(self.new):
+            hands.commit(lambda _: self.commits(), switches=True)
         hands.wait(lambda now: not_in(now, self.new), self.how.within, POLL)
         remove_mappings(hands, self.old)
 
@@ -87,7 +90,7 @@ class Retarget:
         return ()
 
     def holds(self, hands: Hands) -> bool:
-        return all(target_farm(one, self.how) == self.new.farm.casefold() for one in hands.now().configs())
+        return bool(hands.memory.get("out_since")) and all(self._done(one) for one in hands.now().configs())
 
     def perform(self, hands: Hands) -> None:
         waiting_for = not_in(hands.look(), self.new)
@@ -96,5 +99,11 @@ class Retarget:
         begin_switch(hands, self.new)
         hands.note("out_since", leaving_marks(hands, hands.now(), self.old))
         configs = dict(zip((one.name for one in hands.controls.arr), hands.now().configs(), strict=True))
-        changes = {name: (retarget(config, self.how, self.new.farm),) for name, config in configs.items()}
-        hands.commit(lambda machine: changes[machine.name], switches=True)
+        if not all(self._done(one) for one in configs.values()):
+            hands.commit(lambda machine: self._changes(configs[machine.name]), switches=True)
+
+    def _changes(self, config: Configuration) -> tuple[ConfigChange, ...]:
+        return () if self._done(config) else (retarget(config, self.how, self.new.farm),)
+
+    def _done(self, config: Configuration) -> bool:
+        return target_farm(config, self.how) == self.new.farm.casefold()

@@ -7,7 +7,7 @@ It says all that is needed for that, so that the description need not be there.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,8 @@ class QuickProbe:
 class Wanted:
     """``slot`` shall be live: ``into`` in service, ``out`` not; ``by`` as in ``[switch]``.
 
-    ``asserted`` is when this was last made so, by the ARR machine's own clock (UTC); ``paused`` stops ``reconcile``.
+    ``asserted`` is when this was last made so, by the ARR machine's own clock (UTC); ``paused`` stops ``reconcile``,
+    which keeps to ``floor``.
     """
 
     slot: str
@@ -48,6 +49,7 @@ class Wanted:
     version: str = ""
     front: tuple[str, ...] = ()
     paused: bool = False
+    floor: int = 1
 
 
 def to_text(wanted: Wanted) -> str:
@@ -81,25 +83,34 @@ def read(store: RecordStore) -> Wanted | None:
 
 def newest(stores: Iterable[RecordStore]) -> Wanted | None:
     """The record of the highest epoch over all machines."""
-    found = [one for one in map(read, stores) if one is not None]
-    return max(found, key=lambda one: one.epoch, default=None)
+    return newest_of(map(read, stores))
 
 
-def write(store: RecordStore, wanted: Wanted) -> bool:
-    """Written, unless the machine has one of a higher epoch (then False)."""
-    there = read(store)
-    if there is not None and there.epoch > wanted.epoch:
-        return False
-    store.write(RECORD, to_text(wanted))
-    return True
+def newest_of(records: Iterable[Wanted | None]) -> Wanted | None:
+    """The record of the highest epoch, of those read from all machines."""
+    return max((one for one in records if one is not None), key=lambda one: one.epoch, default=None)
+
+
+def change(store: RecordStore, decide: Callable[[Wanted | None], Wanted | None]) -> bool:
+    """The record changed as ``decide`` says of the one there (None: left as it is); whether it was.
+
+    Compared and swapped: who wrote in between is read again, never written over.
+    """
+    for _ in range(5):
+        text = store.read(RECORD)
+        after = decide(None if text is None else from_text(text))
+        if after is None or to_text(after) == text:
+            return False
+        if swap(store, text, to_text(after)):
+            return True
+    raise RefusedError("wanted.json changes faster than it can be written", hint="Try again.")
+
+
+def swap(store: RecordStore, seen: str | None, after: str) -> bool:
+    """The text written, if the one there is still the one seen (None: none)."""
+    return store.create(RECORD, after) if seen is None else store.replace(RECORD, seen, after)
 
 
 def pause(stores: Iterable[RecordStore], paused: bool) -> int:
     """``reconcile`` stopped (or let go on) on every machine; how many records were changed."""
-    changed = 0
-    for store in stores:
-        there = read(store)
-        if there is not None and there.paused != paused:
-            store.write(RECORD, to_text(replace(there, paused=paused)))
-            changed += 1
-    return changed
+    return sum(change(one, lambda there: there and replace(there, paused=paused)) for one in stores)

@@ -46,7 +46,6 @@ class WarmSlot:
         clock = hands.controls.clock
         began, good = clock.monotonic(), 0
         while True:
-            hands.forget()
             bad = self._bad(hands)
             good = 0 if bad else good + 1
             if good >= self.how.times:

@@ -31,7 +31,7 @@ from arr_bluegreen.deployment.events import Listener, RunEnded, Stamped
 from arr_bluegreen.deployment.hands import Identity
 from arr_bluegreen.deployment.journal import Journals
 from arr_bluegreen.deployment.now import Controls
-from arr_bluegreen.deployment.plan import Plan
+from arr_bluegreen.deployment.plan import Plan, what_is_seen
 from arr_bluegreen.deployment.run import Asked, Run
 from arr_bluegreen.webfarm import NewState
 
@@ -158,7 +158,7 @@ class Stage:
             journal = Journals(self.folder / "state").of(name)
             asked = Asked(listeners=(self.heard.append, *([hear] if hear else [])))
             run = Run(deployment, controls, journal, Identity(name, "bench", "here"), plan.roles, plan.durable, asked)
-            return plan, run.start(plan)
+            return plan, run.start(plan, lambda now: plan.refuse_stale(what_is_seen(now)))
         finally:
             controls.close()
 

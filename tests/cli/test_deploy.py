@@ -9,7 +9,7 @@ import pytest
 
 from arr_bluegreen.cli.deploy_alive import carried_out, is_running
 from arr_bluegreen.cli.deploy_story import Story
-from arr_bluegreen.cli.deploy_view import standing
+from arr_bluegreen.cli.deploy_view import Around, standing
 from arr_bluegreen.cli.deploy_world import World
 from arr_bluegreen.cli.main import run
 from arr_bluegreen.deployment.description_read import read_description
@@ -27,7 +27,7 @@ from arr_bluegreen.deployment.events import (
 )
 from arr_bluegreen.deployment.journal import Journals
 from arr_bluegreen.deployment.now import Controls
-from arr_bluegreen.errors import LockedError
+from arr_bluegreen.errors import LockedError, RefusedError
 from arr_bluegreen.simulator.clock import SimulatedClock
 from tests.deployment.world import NoCommands
 
@@ -105,7 +105,10 @@ def test_status_says_where_a_run_stands_and_what_to_type(events: list[object], s
 def test_events_are_lines_that_come_back(file: Path) -> None:
     for one in stamped(STARTED, Switched("green", "2026"), StepProgress("drain", "waiting", 0.5), Noted("a", [1])):
         assert from_line(to_line(one)) == one
-    assert from_line('{"schema": 9, "event": "of_tomorrow", "at": "2026-01-01T00:00:00+00:00", "run": "r"}') is None
+    line = '{"schema": 1, "event": "of_tomorrow", "at": "2026-01-01T00:00:00+00:00", "run": "r"}'
+    assert from_line(line) is None
+    with pytest.raises(RefusedError, match="newer arr-bluegreen"):
+        from_line(line.replace("1", "99", 1))
 
 
 def test_a_wait_is_told_once_until_it_changes() -> None:
@@ -133,7 +136,7 @@ def test_one_process_carries_out_a_run(tmp_path: Path) -> None:
 def test_a_run_under_way_is_not_told_as_stopped() -> None:
     events = stamped(STARTED, StepStarted("drain", "Drain blue"))
     assert "stopped in the step 'drain'" in standing("r", events)[0]
-    text, commands = standing("r", events, True)
+    text, commands = standing("r", events, Around(running=True))
     assert "under way" in text
     assert "stopped" not in text
     assert commands == ["deploy status"]

@@ -13,6 +13,7 @@ from arr_bluegreen.deployment.events import RunEnded
 from arr_bluegreen.deployment.journal import is_over, started
 from arr_bluegreen.deployment.memory import FORWARD, Memory
 from tests.deployment.crashing import AFTER, BEFORE, TORN, Killed, Killer
+from tests.deployment.rule_world import RuleWorld
 from tests.deployment.world import BLUE, GREEN, World
 
 AXES = [
@@ -22,6 +23,7 @@ AXES = [
     ("health-file", "enabled"),
     ("enabled", "enabled"),
 ]
+ALL_AXES = [*AXES, ("rule", "auto")]
 Point = tuple[str, int, str]
 Act = Callable[[World], object]
 
@@ -34,6 +36,8 @@ class Bed:
         self._folder, self._by, self._count = folder, by, count()
 
     def world(self) -> World:
+        if self._by == "rule":
+            return RuleWorld(self._folder / str(next(self._count)))
         return World(self._folder / str(next(self._count)), by=self._by, durable=self.durable)
 
     def points(self, act: Act, before: Act = lambda world: None, every: int = 1) -> Iterator[Point]:
@@ -86,14 +90,14 @@ def good_end(world: World, live: str, point: Point) -> None:
     assert not world.traffic.lost, (point, world.traffic.lost[:3])
 
 
-@pytest.mark.parametrize(("by", "durable"), AXES)
+@pytest.mark.parametrize(("by", "durable"), ALL_AXES)
 def test_killed_anywhere_and_resumed_the_new_slot_is_live(tmp_path: Path, by: str, durable: str) -> None:
     """At every point of the default axes, at every third of the others (and of those at each with --long)."""
     resumed_from(Bed(tmp_path, by, durable), every=1 if (by, durable) == AXES[0] else 3)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("by", "durable"), AXES[1:])
+@pytest.mark.parametrize(("by", "durable"), ALL_AXES[1:])
 def test_killed_at_any_point_at_all_and_resumed_the_new_slot_is_live(tmp_path: Path, by: str, durable: str) -> None:
     resumed_from(Bed(tmp_path, by, durable), every=1)
 
@@ -106,7 +110,7 @@ def resumed_from(bed: Bed, every: int) -> None:
         assert world.enabled(BLUE) is (bed.durable != "enabled"), point
 
 
-@pytest.mark.parametrize(("by", "durable"), AXES)
+@pytest.mark.parametrize(("by", "durable"), ALL_AXES)
 def test_killed_anywhere_and_switched_back_the_old_slot_is_live(tmp_path: Path, by: str, durable: str) -> None:
     bed = Bed(tmp_path, by, durable)
     for point in bed.points(run, every=2 if by == "state" else 5):
@@ -119,7 +123,7 @@ def test_killed_anywhere_and_switched_back_the_old_slot_is_live(tmp_path: Path, 
         good_end(world, BLUE, point)
 
 
-@pytest.mark.parametrize(("by", "durable"), AXES)
+@pytest.mark.parametrize(("by", "durable"), ALL_AXES)
 def test_killed_before_the_switch_and_aborted_the_idle_slot_is_cleared(tmp_path: Path, by: str, durable: str) -> None:
     bed = Bed(tmp_path, by, durable)
     for point in bed.points(run, every=2 if by == "state" else 5):
@@ -129,10 +133,10 @@ def test_killed_before_the_switch_and_aborted_the_idle_slot_is_cleared(tmp_path:
             continue
         assert world.abort().outcome == "aborted", point
         good_end(world, BLUE, point)
-        assert world.enabled(GREEN) is (durable in ("reconcile", "health-file") and by != "enabled"), point
+        assert world.enabled(GREEN) is (durable != "enabled"), point
 
 
-@pytest.mark.parametrize(("by", "durable"), AXES[:3])
+@pytest.mark.parametrize(("by", "durable"), [*AXES[:3], ("rule", "auto")])
 def test_killed_on_the_way_back_and_resumed_the_old_slot_is_live(tmp_path: Path, by: str, durable: str) -> None:
     bed = Bed(tmp_path, by, durable)
     for point in bed.points(go_back, before=run, every=2 if by == "state" else 5):

@@ -159,3 +159,16 @@ def test_durations_add_up(text: str, seconds: float) -> None:
 def test_a_description_is_one_value() -> None:
     assert isinstance(parse_description(SMALL), Deployment)
     assert parse_description(SMALL) == parse_description(SMALL + "# a remark\n")
+
+
+def test_retiring_can_wait_for_an_approval() -> None:
+    """The way back is gone after it: no other phase deserves one more."""
+    (found,) = parse_description(SMALL + '[[approval]]\nbefore = "retire"\n').approvals
+    assert found.before == "retire"
+
+
+def test_a_machine_that_cannot_be_reached_is_refused_or_excluded() -> None:
+    assert parse_description(SMALL).arr.missing == "refuse"
+    assert parse_description(SMALL + '[arr]\nmissing = "exclude"\n').arr.missing == "exclude"
+    with pytest.raises(DescriptionError, match=r"arr\.missing"):
+        parse_description(SMALL + '[arr]\nmissing = "ignore"\n')

@@ -11,11 +11,12 @@ from arr_bluegreen.deployment.events import RunEnded
 from arr_bluegreen.deployment.memory import FORWARD, Memory
 from arr_bluegreen.simulator.settings import SimulatorSettings
 from tests.deployment.crashing import Killer
-from tests.deployment.test_crashes import AXES
+from tests.deployment.test_crashes import AXES, go_back, run
 from tests.deployment.world import BLUE, GREEN, World
 
 POOL = b'<add name="DefaultAppPool" />'
 Disturb = Callable[[World], object]
+Act = Callable[[World], RunEnded]
 
 
 def recycle(world: World) -> None:
@@ -35,9 +36,13 @@ def die(world: World) -> None:
     world.host.iis.stop_pool("shop-green")
 
 
-def disturbed(folder: Path, by: str, durable: str, disturb: Disturb, at: int) -> tuple[World, RunEnded]:
-    """A run in which ``disturb`` happens at control call ``at``."""
+def disturbed(
+    folder: Path, by: str, durable: str, disturb: Disturb, at: int, act: Act = run
+) -> tuple[World, RunEnded]:
+    """A run (or, after one, the way back) in which ``disturb`` happens at control call ``at``."""
     world = World(folder / f"{disturb.__name__}-{at}", by=by, durable=durable)
+    if act is not run:
+        run(world)
     moment = len(world.machine.journal) + at
 
     def hook(number: int, name: str) -> None:
@@ -45,29 +50,51 @@ def disturbed(folder: Path, by: str, durable: str, disturb: Disturb, at: int) ->
             disturb(world)
 
     world.machine.before_call = hook
-    ended = world.run()
+    ended = act(world)
     world.machine.before_call = None
     world.host.exchange.delay_next_asks = 0.0
     return world, ended
 
 
-def calls(folder: Path, by: str, durable: str) -> int:
+def calls(folder: Path, by: str, durable: str, act: Act = run) -> int:
     world = World(folder / "count", by=by, durable=durable)
+    if act is not run:
+        run(world)
     killer = Killer(world).count()
-    world.run()
+    act(world)
     return killer.counted()[0]
 
 
 @pytest.mark.parametrize("disturb", [recycle, edit, late])
 @pytest.mark.parametrize(("by", "durable"), AXES)
 def test_a_run_gets_through(tmp_path: Path, by: str, durable: str, disturb: Disturb) -> None:
-    """Recycles, foreign edits and late probes cost time, never a request and never a question."""
+    """Recycles, foreign edits and late probes cost time, never a request, never a question. ``--long``: everywhere."""
+    got_through(tmp_path, by, durable, disturb, run, every=2)
+
+
+@pytest.mark.parametrize("disturb", [recycle, edit, late])
+@pytest.mark.parametrize(("by", "durable"), AXES)
+def test_the_way_back_gets_through(tmp_path: Path, by: str, durable: str, disturb: Disturb) -> None:
+    got_through(tmp_path, by, durable, disturb, go_back, every=6)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("act", [run, go_back])
+@pytest.mark.parametrize("disturb", [recycle, edit, late])
+@pytest.mark.parametrize(("by", "durable"), AXES)
+def test_either_way_gets_through_whatever_happens_when(
+    tmp_path: Path, by: str, durable: str, disturb: Disturb, act: Act
+) -> None:
+    got_through(tmp_path, by, durable, disturb, act, every=1)
+
+
+def got_through(folder: Path, by: str, durable: str, disturb: Disturb, act: Act, every: int) -> None:
     kept = durable == "enabled"
-    last = calls(tmp_path, by, durable) - (0 if kept else 5)  # in its last calls ``reconcile`` takes over
-    for at in range(0 if kept else 3, last, 2):
-        world, ended = disturbed(tmp_path, by, durable, disturb, at)
+    last = calls(folder, by, durable, act) - (0 if kept else 5)  # in its last calls ``reconcile`` takes over
+    for at in range(0 if kept else 3, last, every):
+        world, ended = disturbed(folder, by, durable, disturb, at, act)
         world.finish()
-        assert (ended.outcome, world.live) == ("done", (GREEN,)), (at, ended)
+        assert (ended.outcome, world.live) == ("done", (GREEN if act is run else BLUE,)), (at, ended)
         assert not world.floor.broken, at
         assert not world.traffic.lost, at
         assert disturb is not edit or b'queueLength="1500"' in world.host.config.data(), "the foreign edit is kept"

@@ -24,6 +24,7 @@ import pytest
 from arr_bluegreen.cli.main import run
 from arr_bluegreen.deployment import journal as journal_module
 from arr_bluegreen.deployment.journal import Journals, append_durably, is_over
+from arr_bluegreen.deployment.memory import BACK, Memory
 
 pytest.importorskip("aiohttp", reason="the simulated host needs the extra 'simulator'")
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks the process that is killed")
@@ -54,6 +55,7 @@ address = "127.0.0.2"
 http_port = 8001
 site = "shop-blue"
 pool = "shop-blue"
+health_file = 'C:\inetpub\shop-blue-health\up.txt'
 [[slots.slot]]
 name = "green"
 [[slots.slot.member]]
@@ -61,10 +63,13 @@ address = "127.0.0.3"
 http_port = 8002
 site = "shop-green"
 pool = "shop-green"
+health_file = 'C:\inetpub\shop-green-health\up.txt'
 [gate]
 version_header = "X-App-Version"
 passes = 1
 every = "50ms"
+[switch]
+by = "BY"
 [durable]
 by = "DURABLE"
 [drain]
@@ -130,18 +135,22 @@ def _child(host: Host, verb: str, more: tuple[str, ...], kill_at: int, mode: str
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Host]:
-    from tests.deployment.world import BOTH_ENABLED, CONFIG
+    from tests.deployment.world import BOTH_ENABLED, CONFIG, HEALTH_FILE_CONFIG
 
-    durable = getattr(request, "param", "enabled")
+    by, durable = getattr(request, "param", ("state", "enabled"))
     monkeypatch.setenv("ARR_BLUEGREEN_USER", USER)
     monkeypatch.setenv("ARR_BLUEGREEN_PASSWORD", secrets.token_urlsafe(12))
-    (tmp_path / "deployment.toml").write_text(TEXT.replace("DURABLE", durable))
-    config = CONFIG if durable == "enabled" else CONFIG.replace(*BOTH_ENABLED)
+    (tmp_path / "deployment.toml").write_text(TEXT.replace("DURABLE", durable).replace("BY", by))
+    config = HEALTH_FILE_CONFIG if by == "health-file" else CONFIG
+    config = config if durable == "enabled" else config.replace(*BOTH_ENABLED)
     (tmp_path / "applicationHost.config").write_bytes(config)
     for name, version in (("blue", "1"), ("green", "2")):
         folder = tmp_path / "drives" / "C" / "inetpub" / f"shop-{name}"
         folder.mkdir(parents=True)
         (folder / "simulated-app.json").write_text(json.dumps({"version": version}))
+        health = tmp_path / "drives" / "C" / "inetpub" / f"shop-{name}-health"
+        health.mkdir()
+        (health / "up.txt").write_text("up" if name == "blue" else "down")
     command = [sys.executable, "-c", HOST, "simulator", "run"]
     command += ["--config", str(tmp_path / "applicationHost.config"), "--root", str(tmp_path / "drives"), "--json"]
     with (tmp_path / "host.txt").open("wb") as talk:
@@ -157,7 +166,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
 
 
 @fork
-@pytest.mark.parametrize("host", ["enabled"], indirect=True)
+@pytest.mark.parametrize("host", [("state", "enabled")], indirect=True, ids="-".join)
 def test_killed_at_every_journal_line_and_resumed(host: Host) -> None:
     """Forth and back in turn; the way of dying changes from line to line, ``--long`` has every way at every line."""
     _every_line(host, lambda line: (MODES[line % len(MODES)],))
@@ -165,9 +174,37 @@ def test_killed_at_every_journal_line_and_resumed(host: Host) -> None:
 
 @fork
 @pytest.mark.long
-@pytest.mark.parametrize("host", ["enabled", "reconcile"], indirect=True)
+@pytest.mark.parametrize("host", [("state", "enabled"), ("state", "reconcile")], indirect=True, ids="-".join)
 def test_killed_in_every_way_at_every_journal_line(host: Host) -> None:
     _every_line(host, lambda line: MODES)
+
+
+@fork
+@pytest.mark.long
+@pytest.mark.parametrize("host", [("health-file", "health-file"), ("enabled", "enabled")], indirect=True, ids="-".join)
+def test_killed_at_every_journal_line_by_another_way(host: Host) -> None:
+    _every_line(host, lambda line: (MODES[line % len(MODES)],))
+
+
+@fork
+@pytest.mark.long
+@pytest.mark.parametrize("host", [("state", "enabled"), ("health-file", "health-file")], indirect=True, ids="-".join)
+def test_killed_at_every_journal_line_of_the_way_back(host: Host) -> None:
+    """A run stopped after its switch, its way back killed at a line: whoever goes on with it, the old slot is live."""
+    load, line, over = _Load(host), 0, False
+    while not over:
+        assert host.deploy("run", "--version", "2", "--until", "drain") == 0
+        killed = host.deploy("switch-back", kill_at=line, mode=MODES[line % len(MODES)])
+        over = killed == 0
+        assert killed in (None, 0), (line, (host.folder / "talk.txt").read_text()[-2000:])
+        last = host.journals.last()
+        assert last is not None
+        turned = Memory(last[1]).way == BACK  # killed before that was written, it is still to be asked for
+        assert is_over(last[1]) or host.deploy("resume" if turned and line % 2 else "switch-back") == 0, line
+        assert json.loads(_status(host))["wanted"] == "blue", line
+        line += 1
+    said = load.finish()
+    assert said["failed"] == 0, said
 
 
 # -- private -------------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from arr_bluegreen.deployment.description_read import parse_description
 from arr_bluegreen.deployment.events import Drained, Switched
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.plan import what_is_seen
-from arr_bluegreen.deployment.reconcile import Outcome, reconcile
 from arr_bluegreen.errors import (
     AmbiguousError,
     DescriptionError,
@@ -212,41 +211,6 @@ def test_writes_never_refuses_what_must_write(tmp_path: Path) -> None:
     world.deployment = _with(world, writes="never")
     with pytest.raises(RefusedError, match=r"durable|enabled yet"):
         world.run()
-
-
-def test_reconcile_makes_the_wanted_slot_live_again_only_after_a_restart(tmp_path: Path) -> None:
-    world = World(tmp_path, durable="reconcile")
-    world.run()
-    assert [one.outcome for one in reconcile([world.machine], "shop")] == [Outcome.AS_WANTED]
-    world.host.arr.set_state("shop", {BLUE: NewState.START})
-    assert [one.outcome for one in reconcile([world.machine], "shop")] == [Outcome.LEFT_ALONE], "an admin's own act"
-    world.recycle_arr()
-    world.clock.sleep(5)
-    assert [one.outcome for one in reconcile([world.machine], "shop")] == [Outcome.ASSERTED]
-    assert world.live == (GREEN,)
-
-
-def test_reconcile_leaves_a_wanted_slot_that_is_dead(tmp_path: Path) -> None:
-    world = World(tmp_path, durable="reconcile")
-    world.run()
-    world.recycle_arr()
-    world.host.iis.stop_pool("shop-green")
-    world.clock.sleep(5)
-    assert [one.outcome for one in reconcile([world.machine], "shop")] == [Outcome.CANNOT]
-    assert world.live[0] == BLUE, "who serves goes on serving"
-
-
-def test_reconcile_waits_for_a_live_run_and_for_a_pause(tmp_path: Path) -> None:
-    world = World(tmp_path, durable="reconcile")
-    world.run()
-    world.recycle_arr()
-    world.clock.sleep(5)
-    store = world.machine.records("shop")
-    assert wanted.pause([store], True) == 1
-    assert [one.why for one in reconcile([world.machine], "shop")] == ["reconcile is paused"]
-    wanted.pause([store], False)
-    lock.Lock(world.machine, "shop", world.clock, "other", "anna", "there").take()
-    assert "a run is at work" in reconcile([world.machine], "shop")[0].why
 
 
 def test_a_pause_of_reconcile_outlives_the_next_run(tmp_path: Path) -> None:
