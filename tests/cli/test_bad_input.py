@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from arr_bluegreen.cli import target
+from arr_bluegreen.cli import sign_in
 from arr_bluegreen.cli.main import run
 from arr_bluegreen.control.connect import ConnectSettings
 from arr_bluegreen.control.disk import Disk
@@ -77,7 +77,7 @@ def test_a_command_that_cannot_be_done_says_why(cli: Cli, path: Path, command: t
 
 
 def test_a_file_that_another_writer_holds_is_left_alone(cli: Cli, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "ConnectSettings", partial(ConnectSettings, lock_timeout=timedelta(milliseconds=20)))
+    monkeypatch.setattr(sign_in, "ConnectSettings", partial(ConnectSettings, lock_timeout=timedelta(milliseconds=20)))
     ours = path.parent / "arr-bluegreen"
     ours.mkdir()
     with writer_lock(ours, path.name, 1):
