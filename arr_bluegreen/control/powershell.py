@@ -68,10 +68,6 @@ class PowerShell:
             self._process.program.stop()
             self._process = None
 
-    def drop(self) -> None:
-        """Forget the kept process: the shell it lived in is gone."""
-        self._process = None
-
     # -- private -------------------------------------------------------------------------------------------
 
     def _call(self, script: str, request: Mapping[str, Any], within: float, again: bool) -> dict[str, Any]:

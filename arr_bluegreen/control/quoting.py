@@ -1,7 +1,7 @@
 """Text from outside on its way into a command line: quoted so that it comes back as itself, or refused (arr.md 4.5).
 
-Nothing goes through cmd.exe (the shell starts programs itself), so two parsers remain: CommandLineToArgvW, and appcmd's
-own indexers ``[name='value']``, whose escape for a quote nobody documents.
+Nothing goes through cmd.exe (``appcmd.ps1`` starts appcmd itself), so two parsers remain: CommandLineToArgvW, and those
+indexers ``[name='value']`` of appcmd, whose escape for a quote nobody documents.
 """
 
 from __future__ import annotations

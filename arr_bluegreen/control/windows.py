@@ -61,6 +61,7 @@ def is_32_bit_on_64(environment: Mapping[str, str] | None = None) -> bool:
 if sys.platform == "win32":
     _UNABLE_TO_MOVE_REPLACEMENT_2 = 1177  # the old file now bears the backup name: give it its own name back
     _WAIT_OBJECT_0, _WAIT_ABANDONED = 0x0, 0x80
+    _SYNCHRONIZE = 0x00100000
 
     def _replace_file_w(source: Path, target: Path) -> None:
         import ctypes
@@ -86,7 +87,10 @@ if sys.platform == "win32":
         kernel.CreateMutexW.argtypes = [wintypes.LPVOID, wintypes.BOOL, wintypes.LPCWSTR]
         kernel.WaitForSingleObject.argtypes = [wintypes.HANDLE, wintypes.DWORD]
         kernel.ReleaseMutex.argtypes = kernel.CloseHandle.argtypes = [wintypes.HANDLE]
-        handle = kernel.CreateMutexW(None, False, name)
+        kernel.OpenMutexW.restype = wintypes.HANDLE
+        kernel.OpenMutexW.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.LPCWSTR]
+        # One that a service made may give administrators no more than the right to wait for it, which is enough.
+        handle = kernel.CreateMutexW(None, False, name) or kernel.OpenMutexW(_SYNCHRONIZE, False, name)
         if not handle:
             raise ctypes.WinError(ctypes.get_last_error())
         try:

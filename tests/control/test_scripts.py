@@ -110,6 +110,32 @@ def test_whatever_writes_the_configuration_takes_the_writers_mutex_and_compares_
     assert "Global\\Octopus-IIS-Metabase-Mutex" in framing.file_text("common")
 
 
+def body_of(script: str, function: str) -> str:
+    text = framing.script_text(script)
+    return text[text.index(f"function {function}") :].split("\n}\n")[0]
+
+
+def test_a_location_is_copied_without_the_sections_of_the_top() -> None:
+    """To ask for an AppHostOnly section in a location is an error (arr.md 1.0 names three of ours)."""
+    assert "'AppHostOnly', 'MachineOnly', 'MachineToRootWeb'" in body_of("commit", "Get-SectionPaths")
+    assert "$section.AllowDefinition" in body_of("commit", "Get-SectionPaths")
+
+
+def test_a_folder_is_read_while_its_app_writes_logs_and_moved_past_a_virus_scanner() -> None:
+    assert "Open-Shared $relative[$name]" in body_of("folder", "Get-FolderDigest")
+    assert "[IO.FileShare]::ReadWrite -bor [IO.FileShare]::Delete" in body_of("folder", "Open-Shared")
+    move = body_of("folder", "Move-Folder")
+    assert "@(5, 32, 33) -notcontains $code" in move
+    assert "Start-Sleep" in move
+    assert framing.file_text("folder").count("[IO.Directory]::Move(") == 1
+
+
+def test_text_is_decoded_strictly_and_compared_by_code_units() -> None:
+    assert "[Text.UTF8Encoding]::new($false, $true)" in body_of("files", "Read-Text")
+    assert "[string]::CompareOrdinal(" in body_of("files", "Test-Expected")
+    assert "ReadAllText" not in framing.script_text("files") + framing.script_text("web_config")
+
+
 def test_appcmd_gets_a_stdin_of_its_own() -> None:
     """Ours carries the next requests."""
     text = framing.file_text("appcmd")

@@ -15,7 +15,7 @@ function Get-ConfigPath($manager) {
     if ([bool]$redirection.GetAttributeValue('enabled')) {
         $folder = [Environment]::ExpandEnvironmentVariables([string]$redirection.GetAttributeValue('path'))
     }
-    Join-Path $folder 'applicationHost.config'
+    [IO.Path]::Combine($folder, 'applicationHost.config')
 }
 
 function Open-Shared($path) {

@@ -11,7 +11,8 @@ function Read-App($path) {
         disallow_rotation_on_config_change = $false
         module_version = Get-ModuleVersion
     }
-    $file = Join-Path ([Environment]::ExpandEnvironmentVariables($path)) 'web.config'
+    # Not Join-Path: it throws where the drive is not there.
+    $file = [IO.Path]::Combine([Environment]::ExpandEnvironmentVariables($path), 'web.config')
     if (-not (Test-Path -LiteralPath $file)) { return $app }
     $document = New-Object Xml.XmlDocument
     $document.XmlResolver = $null
