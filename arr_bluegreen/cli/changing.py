@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.target import machines
-from arr_bluegreen.control.interface import Configuration, Machine
 from arr_bluegreen.errors import ExitCode, NoSuchObject
 
 if TYPE_CHECKING:
     from arr_bluegreen.cli.judging import Judge
+    from arr_bluegreen.control.interface import Configuration, Machine
     from arr_bluegreen.webfarm.change import ConfigChange
 
 Decide: TypeAlias = "Callable[[Configuration, Machine], Sequence[ConfigChange]]"
 """The changes for a configuration; raises an error of ours to refuse. On a file it is asked again under the lock."""
 
 
-After = Callable[[Machine], Sequence[str]]
+After: TypeAlias = "Callable[[Machine], Sequence[str]]"
 """Lines about what is seen on a machine afterwards."""
 
 

@@ -7,11 +7,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.control.connect import ConnectSettings, connect
-from arr_bluegreen.control.interface import Capability, Machine
 from arr_bluegreen.errors import CapabilityMissing, UsageError
+
+if TYPE_CHECKING:
+    from arr_bluegreen.control.interface import Machine
 
 
 @contextmanager
@@ -51,6 +54,8 @@ def settings_of(arguments: argparse.Namespace, out: Output | None = None) -> Con
 
 def has_run_time(machine: Machine) -> bool:
     """Whether the machine can be asked for states and health."""
+    from arr_bluegreen.control.interface import Capability
+
     return Capability.RUN_TIME in machine.capabilities
 
 
