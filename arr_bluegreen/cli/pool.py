@@ -9,6 +9,7 @@ from typing import Any
 from arr_bluegreen.cli.acting import act_on_each
 from arr_bluegreen.cli.changing import carry_out
 from arr_bluegreen.cli.options import Parser, Run, verb, verbs_of
+from arr_bluegreen.cli.origins import add_effective, record_lines, with_origins
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.serving import add_force, pool_of, pool_sites, refuse_serving
 from arr_bluegreen.cli.target import has_run_time, machines
@@ -23,7 +24,7 @@ def add(parser: Parser) -> None:
     """The verbs of ``pool``."""
     verbs = verbs_of(parser)
     verb(verbs, "list", "pools; on a machine, their state and worker processes", _list, target=True)
-    _named(verbs, "show", "one pool, everything", _show)
+    add_effective(_named(verbs, "show", "one pool, everything", _show))
     one = _named(verbs, "add", "a new pool, fit for a slot: always running, never recycled by time", _add, changes=True)
     one.add_argument("--runtime", default="", metavar="VERSION", help='managedRuntimeVersion, "" = No Managed Code')
     one.add_argument("--identity-of", metavar="POOL", help="run as that pool does; the password is never shown")
@@ -107,11 +108,16 @@ def _list(arguments: argparse.Namespace, out: Output) -> ExitCode:
 
 
 def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    from arr_bluegreen.webfarm.site import ApplicationPool
+
     with machines(arguments, out) as found:
         shown = []
         for machine in found:
-            shown += seen_pools(machine, [pool_of(machine.config.read(), arguments.name).name])
-    lines = [f"{key:18} {'-' if value is None else value}" for one in shown for key, value in one.items()]
+            configuration = machine.config.read()
+            name = pool_of(configuration, arguments.name).name
+            seen = seen_pools(machine, [name])
+            shown += with_origins(seen, configuration, ApplicationPool, (name,)) if arguments.effective else seen
+    lines = [line for one in shown for line in record_lines(one)]
     out.result(shown[0] if len(shown) == 1 else shown, lines)
     return ExitCode.DONE
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from arr_bluegreen.cli.changing import carry_out, gone_already, judged, warn_of_redirection
 from arr_bluegreen.cli.floor import add_floor, keep_floor, server_of
 from arr_bluegreen.cli.options import Parser, Run, verb, verbs_of
+from arr_bluegreen.cli.origins import add_effective, origin_lines, with_origins
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.server_state import add_state_verbs
 from arr_bluegreen.cli.servers_seen import columns, rows, seen_servers
@@ -24,7 +26,7 @@ def add(parser: Parser) -> None:
     verbs = verbs_of(parser)
     one = verb(verbs, "list", "servers with configuration and, on a machine, run time", _list, target=True)
     one.add_argument("farm", nargs="?", metavar="FARM", help="only this farm")
-    _named(verbs, "show", "one server, everything", _show)
+    add_effective(_named(verbs, "show", "one server, everything", _show))
     _adding(verbs)
     one = _named(verbs, "remove", "take a server out of its farm's list", _remove, changes=True)
     add_floor(one)
@@ -82,10 +84,18 @@ def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
             warn_of_redirection(machine, out)
             configuration = machine.config.read()
             name = server_of(configuration.farm(arguments.farm), arguments.address).address
-            shown += [one for one in seen_servers(machine, configuration, arguments.farm) if one["address"] == name]
-    lines = [f"{key:32} {_said(value)}".rstrip() for one in shown for key, value in one.items() if value is not None]
+            seen = [one for one in seen_servers(machine, configuration, arguments.farm) if one["address"] == name]
+            names = (arguments.farm, name)
+            shown += with_origins(seen, configuration, Server, names) if arguments.effective else seen
+    lines = [line for one in shown for line in _lines(one)]
     out.result(shown[0] if len(shown) == 1 else shown, lines)
     return ExitCode.DONE
+
+
+def _lines(one: dict[str, Any]) -> list[str]:
+    plain = {key: value for key, value in one.items() if value is not None and key != "settings"}
+    lines = [f"{key:32} {_said(value)}".rstrip() for key, value in plain.items()]
+    return [*lines, "", *origin_lines(one["settings"])] if "settings" in one else lines
 
 
 def _add(arguments: argparse.Namespace, out: Output) -> ExitCode:

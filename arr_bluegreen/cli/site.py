@@ -9,6 +9,7 @@ from typing import Any
 from arr_bluegreen.cli.acting import act_on_each
 from arr_bluegreen.cli.changing import carry_out
 from arr_bluegreen.cli.options import Parser, Run, verb, verbs_of
+from arr_bluegreen.cli.origins import add_effective, record_lines, with_origins
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.serving import add_force, pool_of, refuse_serving, site_of
 from arr_bluegreen.cli.target import has_run_time, machines
@@ -25,7 +26,7 @@ def add(parser: Parser) -> None:
     """The verbs of ``site``."""
     verbs = verbs_of(parser)
     verb(verbs, "list", "sites with bindings, pool and folder; on a machine, their state", _list, target=True)
-    _named(verbs, "show", "one site, everything", _show)
+    add_effective(_named(verbs, "show", "one site, everything", _show))
     _adding(verbs)
     one = _named(verbs, "remove", "the site and its <location> blocks go; its pool stays", _remove, changes=True)
     add_force(one)
@@ -103,9 +104,11 @@ def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
     with machines(arguments, out) as found:
         shown = []
         for machine in found:
-            name = site_of(machine.config.read(), arguments.name).name
-            shown += [one for one in seen_sites(machine) if one["name"] == name]
-    lines = [f"{key:18} {'-' if value is None else value}" for one in shown for key, value in one.items()]
+            configuration = machine.config.read()
+            name = site_of(configuration, arguments.name).name
+            seen = [one for one in seen_sites(machine) if one["name"] == name]
+            shown += with_origins(seen, configuration, Site, (name,)) if arguments.effective else seen
+    lines = [line for one in shown for line in record_lines(one)]
     out.result(shown[0] if len(shown) == 1 else shown, lines)
     return ExitCode.DONE
 
