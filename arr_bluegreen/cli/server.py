@@ -155,7 +155,7 @@ def _offline(arguments: argparse.Namespace, out: Output) -> ExitCode:
 
 def _enable(arguments: argparse.Namespace, configuration: Configuration, enabled: bool) -> list[ConfigChange]:
     farm = configuration.farm(arguments.farm)
-    servers = [server_of(farm, address) for address in arguments.addresses]
+    servers = dict.fromkeys(server_of(farm, address) for address in arguments.addresses)
     return [SetServer(farm.name, one.address, settings(enabled=enabled)) for one in servers if one.enabled != enabled]
 
 
