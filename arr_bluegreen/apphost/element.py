@@ -71,7 +71,12 @@ def variable_element(variable: ServerVariable) -> NewElement:
 def check_items(rule: str, conditions: Iterable[Condition], variables: Iterable[ServerVariable]) -> None:
     """Raises ``ConfigurationError`` for a condition or a server variable that is there twice: in globalRules the five
     attributes of a condition are its key, and IIS refuses the whole file (arr.md 2.1)."""
-    _once("condition", (" ".join(map(str, condition_key(one))) for one in conditions), f"rule '{rule}'")
+    known: set[tuple[str, ...]] = set()
+    for one in conditions:
+        if condition_key(one) in known:
+            hint = "Its five attributes are its key, and IIS refuses the whole file otherwise (arr.md 2.1)."
+            raise ConfigurationError(f"rule '{rule}' has the condition {one.input} = '{one.pattern}' twice", hint=hint)
+        known.add(condition_key(one))
     _once("server variable", (one.name.casefold() for one in variables), f"rule '{rule}'")
 
 
@@ -142,11 +147,12 @@ def text_of(attribute: Attribute, value: Value) -> str:
 
 @contextmanager
 def within(path: str) -> Iterator[None]:
-    """Errors from inside name their element from ``path`` on."""
+    """Errors from inside name their element from ``path`` on, unless they name it from the root on already."""
     try:
         yield
     except ConfigurationError as error:
-        error.element = f"{path}/{error.element}" if error.element else path
+        if not error.element.startswith("configuration/"):
+            error.element = "/".join(one for one in (path, error.element) if one)
         raise
 
 

@@ -62,6 +62,37 @@ def lower(change: c.ConfigChange, configuration: View | None = None) -> tuple[Ed
     Raises ``ConfigurationError`` (a value or name that is not allowed, something there already and different,
     an unknown setting) and ``NoSuchObject``.
     """
+    with element.within(_home(change)):
+        return _lower(change, configuration)
+
+
+# -- private ---------------------------------------------------------------------------------------------
+
+
+def _home(change: c.ConfigChange) -> str:
+    """The element that something new goes into, as errors name it; "" for changes of what is there."""
+    match change:
+        case c.AddFarm():
+            return Place(sections.WEB_FARMS).path
+        case c.AddServer(farm):
+            return farm_place(farm).path
+        case c.AddRule(_, _, location):
+            return rules_place(location).path
+        case c.SetConditions() | c.SetServerVariables():
+            return rule_place(change.name, change.location).path
+        case c.AddRewriteMap(new):
+            return Place(sections.MAPS, (), sections.location_of(new.location)).path
+        case c.AddSite():
+            return Place(sections.SITES).path
+        case c.AddBinding() | c.AddApplication():
+            return site_place(change.site).path
+        case c.AddPool():
+            return Place(sections.POOLS).path
+        case _:
+            return ""
+
+
+def _lower(change: c.ConfigChange, configuration: View | None) -> tuple[Edit, ...]:
     match change:
         case c.AddFarm() | c.RemoveFarm() | c.SetFarm() | c.AddServer() | c.RemoveServer() | c.SetServer():
             return _farm_edits(change, configuration)
@@ -85,9 +116,6 @@ def lower(change: c.ConfigChange, configuration: View | None = None) -> tuple[Ed
             return tuple(one for each in change.changes for one in lower(each, configuration))
         case _:
             assert_never(change)
-
-
-# -- private ---------------------------------------------------------------------------------------------
 
 
 def _farm_edits(change: c.FarmChange, view: View | None) -> tuple[Edit, ...]:

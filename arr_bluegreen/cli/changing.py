@@ -9,22 +9,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from arr_bluegreen.cli.output import Output
-from arr_bluegreen.cli.target import machines
-from arr_bluegreen.control.clock import SystemClock
-from arr_bluegreen.control.interface import Commit, Configuration, Machine
-from arr_bluegreen.control.nodes import each
-from arr_bluegreen.control.shared_config import commit_on_all, sharing
+from arr_bluegreen.cli.target import each, machines
 from arr_bluegreen.errors import ArrBlueGreenError, ExitCode, NoSuchObject, PartlyDoneError
 
 if TYPE_CHECKING:
     from arr_bluegreen.cli.judging import Judge
+    from arr_bluegreen.control.interface import Commit, Configuration, Machine
     from arr_bluegreen.webfarm.change import ConfigChange
 
 Decide: TypeAlias = "Callable[[Configuration, Machine], Sequence[ConfigChange]]"
 """The changes for a configuration; raises an error of ours to refuse. On a file it is asked again under the lock."""
 
 
-After = Callable[[Machine], Sequence[str]]
+After: TypeAlias = "Callable[[Machine], Sequence[str]]"
 """Lines about what is seen on a machine afterwards."""
 
 
@@ -136,6 +133,10 @@ def _apply_to_all(
     judge: Judge,
 ) -> list[dict[str, Any]]:
     """One commit per configuration, in order. Raises ``PartlyDoneError`` that says what was done where."""
+    from arr_bluegreen.control.clock import SystemClock
+    from arr_bluegreen.control.interface import Commit
+    from arr_bluegreen.control.shared_config import commit_on_all, sharing
+
     writers = {machine.name: group[0].name for group in sharing(found) for machine in group}
     changes: dict[str, Sequence[ConfigChange]] = {}
     for machine, (configuration, wanted) in zip(found, plans, strict=True):

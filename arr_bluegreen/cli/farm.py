@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING, Any
 from arr_bluegreen.cli.changing import carry_out, gone_already, judged, warn_of_redirection
 from arr_bluegreen.cli.options import Parser, seconds, verb, verbs_of
 from arr_bluegreen.cli.output import Output
-from arr_bluegreen.cli.referring import removals, rules_to, told
-from arr_bluegreen.cli.servers_seen import columns, rows, seen_servers
-from arr_bluegreen.cli.target import has_run_time, machines, need_run_time
-from arr_bluegreen.control.interface import Configuration, Machine
-from arr_bluegreen.control.nodes import each
+from arr_bluegreen.cli.target import each, has_run_time, machines, need_run_time
 from arr_bluegreen.errors import ExitCode, NoSuchObject, RefusedError, UsageError
 from arr_bluegreen.webfarm.farm import HealthCheck, Server, WebFarm
-from arr_bluegreen.webfarm.routing import Reference, references
+from arr_bluegreen.webfarm.routing import references
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # and what only some verbs need is imported by them: a list must be there at once
+    from arr_bluegreen.control.interface import Configuration, Machine
     from arr_bluegreen.webfarm.change import ConfigChange
+    from arr_bluegreen.webfarm.routing import Reference
 
 
 def add(parser: Parser) -> None:
@@ -102,6 +100,9 @@ def _summary(machine: Machine, farm: WebFarm, pointing: Sequence[Reference]) -> 
 
 
 def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    from arr_bluegreen.cli.referring import rules_to
+    from arr_bluegreen.cli.servers_seen import seen_servers
+
     shown: list[dict[str, Any]] = []
     lines: list[str] = []
     with machines(arguments, out) as found:
@@ -122,6 +123,8 @@ def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
 
 
 def _lines(farm: WebFarm, record: dict[str, Any], *, run_time: bool) -> list[str]:
+    from arr_bluegreen.cli.servers_seen import columns, rows
+
     lines = [f"farm {farm.name} on {record['machine']}: {'enabled' if farm.enabled else 'disabled'}", ""]
     shape = {"run_time": run_time, "several": False}
     table: list[list[Any]] = [list(columns(**shape)), *rows(record["servers"], **shape)]
@@ -215,6 +218,7 @@ def _server(text: str) -> Server:
 
 
 def _remove(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    from arr_bluegreen.cli.referring import removals, rules_to, told
     from arr_bluegreen.webfarm.change import RemoveFarm
 
     arguments.despite = ["ARR023"] if arguments.force else []  # what --force is for: rules that lead nowhere

@@ -34,10 +34,12 @@ class Judge:
         errors = [one for one in new if one.severity is Severity.ERROR]
         refused = [one for one in errors if refused_by_iis(one.code) or one.code not in self._despite]
         if refused:
-            one = refused[0]
-            final = refused_by_iis(one.code)
-            insist = "IIS would refuse the whole file." if final else f"Or insist with --despite {one.code}."
-            raise RefusedError(f"{one.code}, {one.title}: {one.what}", hint=f"{one.fix.rstrip('.')}. {insist}")
+            codes = list(dict.fromkeys(one.code for one in refused))
+            final = any(map(refused_by_iis, codes))
+            flags = " ".join(f"--despite {one}" for one in codes)
+            insist = "IIS would refuse the whole file." if final else f"Or insist with {flags}."
+            what = "; ".join(f"{one.code}, {one.title}: {one.what}" for one in refused[:3])
+            raise RefusedError(what, hint=f"{refused[0].fix.rstrip('.')}. {insist}")
         for one in new:
             if one.severity is not Severity.INFO:
                 self._out.say(f"{one.severity.value}: {one.code}: {one.what}")

@@ -77,11 +77,15 @@ def _dispatch(argv: list[str], out: Output) -> ExitCode:
         raise UsageError(f"no such noun '{argv[0]}'", hint=hint)
     from importlib import import_module
 
-    from arr_bluegreen.cli.options import noun_parser
+    from arr_bluegreen.cli.options import has_verbs, noun_parser
 
-    parser = noun_parser(argv[0], NOUNS[argv[0]])
-    module = import_module(f"arr_bluegreen.cli.{argv[0]}")
+    noun, asked = argv[0], next(iter(argv[1:]), "")
+    module = import_module(f"arr_bluegreen.cli.{noun}")
+    parser = noun_parser(noun, NOUNS[noun], asked)
     module.add(parser)
+    if not has_verbs(parser):  # none of that name: the error, or the help, names them all
+        parser = noun_parser(noun, NOUNS[noun])
+        module.add(parser)
     arguments = parser.parse_args(argv[1:])
     out.take(arguments)
     return ExitCode(arguments.run(arguments, out))

@@ -14,20 +14,55 @@ Run = Callable[[argparse.Namespace, Any], ExitCode]
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises ``UsageError`` (exit code 2, one line) instead of printing its usage."""
+    """An ArgumentParser that raises ``UsageError`` (exit code 2, one line) instead of printing its usage.
+
+    ``asked`` is the verb on the command line when only that one is to be built, "" to build them all.
+    """
+
+    asked = ""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog.removeprefix('arr-bluegreen ')}: {message}", hint=f"See {self.prog} --help.")
 
+    def format_help(self) -> str:
+        """The help, as wide as the terminal."""
+        self.formatter_class = argparse.HelpFormatter
+        return super().format_help()
 
-def noun_parser(noun: str, text: str) -> Parser:
-    """The parser of one noun; its file adds the verbs with ``verbs_of`` and ``verb``."""
-    return Parser(prog=f"arr-bluegreen {noun}", description=text, allow_abbrev=False)
+
+class Unasked(Parser):
+    """A verb that is not on the command line: it takes options and forgets them."""
+
+    def __init__(self) -> None:
+        """Nothing of a parser is made."""
+
+    def add_argument(self, *_: Any, **__: Any) -> Any:
+        """Forgotten."""
+
+    def set_defaults(self, **_: Any) -> None:
+        """Forgotten."""
+
+    def add_mutually_exclusive_group(self, **_: Any) -> Any:
+        """A group that forgets too."""
+        return self
+
+    def add_argument_group(self, *_: Any, **__: Any) -> Any:
+        """A group that forgets too."""
+        return self
 
 
-def verbs_of(parser: argparse.ArgumentParser) -> Any:
+def noun_parser(noun: str, text: str, asked: str = "") -> Parser:
+    """The parser of one noun; its file adds the verbs with ``verbs_of`` and ``verb``: all, or the ``asked`` one."""
+    parser = Parser(prog=f"arr-bluegreen {noun}", description=text, allow_abbrev=False, formatter_class=_AtOnce)
+    parser.asked = asked
+    return parser
+
+
+def verbs_of(parser: Parser) -> Any:
     """The verbs of a noun: hand the result to ``verb``."""
-    return parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser, prog=parser.prog)
+    verbs.asked = parser.asked  # type: ignore[attr-defined]  # ours: what ``verb`` looks at
+    return verbs
 
 
 def verb(verbs: Any, name: str, text: str, run: Run, *, target: bool = False, changes: bool = False) -> Parser:
@@ -35,7 +70,9 @@ def verb(verbs: Any, name: str, text: str, run: Run, *, target: bool = False, ch
 
     ``target`` adds --on and its kin, ``changes`` adds --dry-run and --yes.
     """
-    parser: Parser = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+    if verbs.asked not in ("", name):
+        return Unasked()
+    parser: Parser = verbs.add_parser(name, help=text, description=text, allow_abbrev=False, formatter_class=_AtOnce)
     parser.set_defaults(run=run)
     common(parser)
     if target:
@@ -52,6 +89,18 @@ def verb(verbs: Any, name: str, text: str, run: Run, *, target: bool = False, ch
             help="shared configuration: how long each named machine gets to see the change (60)",
         )
     return parser
+
+
+def has_verbs(parser: argparse.ArgumentParser) -> bool:
+    """Whether a verb was built."""
+    return any(action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+
+
+class _AtOnce(argparse.HelpFormatter):
+    """argparse makes one for every option; to ask the terminal for its width each time takes longer than all else."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100)
 
 
 def seconds(text: str) -> timedelta:

@@ -6,11 +6,8 @@ rich is imported only when there is a table for a terminal to show.
 from __future__ import annotations
 
 import argparse
-import json as json_module
 import os
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
@@ -32,7 +29,9 @@ class Output:
     def result(self, value: Any, lines: Iterable[str] = ()) -> None:
         """The result: ``value`` as JSON with --json, else the lines (made only then)."""
         if self.json:
-            print(json_module.dumps(value, indent=None, ensure_ascii=True, default=str))
+            from json import dumps
+
+            print(dumps(value, indent=None, ensure_ascii=True, default=str))
         else:
             for line in lines:
                 print(_fitted(line, sys.stdout))
@@ -63,6 +62,8 @@ class Output:
 
     def width(self, stream: TextIO) -> int:
         """Columns a line on this stream may take: the terminal's, 120 where it is none."""
+        import shutil
+
         return shutil.get_terminal_size().columns if stream.isatty() else 120
 
     def say(self, text: str, *, level: int = 0) -> None:
@@ -74,7 +75,9 @@ class Output:
         """One line on stderr (and with --json one object on stdout): what, where, what to do next."""
         print(_fitted(f"arr-bluegreen: {error.one_line()}", sys.stderr), file=sys.stderr, flush=True)
         if self.json:
-            print(json_module.dumps({"error": str(error), "hint": error.hint, "exit_code": int(error.exit_code)}))
+            from json import dumps
+
+            print(dumps({"error": str(error), "hint": error.hint, "exit_code": int(error.exit_code)}))
 
 
 # -- private -----------------------------------------------------------------------------------------------
@@ -91,8 +94,13 @@ def _cell(value: object) -> str:
 def _fitted(text: str, stream: TextIO) -> str:
     """On a terminal broken between words at its width, under the line's own indent; elsewhere one line is one line."""
     text = _plain(text, stream)
+    if not stream.isatty() or "\n" in text:
+        return text
+    import shutil  # with textwrap 4 ms, and most output goes elsewhere
+    import textwrap
+
     width = shutil.get_terminal_size().columns
-    if not stream.isatty() or len(text) <= width or "\n" in text:
+    if len(text) <= width:
         return text
     indent = " " * (len(text) - len(text.lstrip()) + 2)
     return textwrap.fill(

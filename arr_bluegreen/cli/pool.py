@@ -8,6 +8,7 @@ from typing import Any
 
 from arr_bluegreen.cli.changing import carry_out
 from arr_bluegreen.cli.options import Parser, verb, verbs_of
+from arr_bluegreen.cli.origins import add_effective
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.serving import pool_of, pool_sites
 from arr_bluegreen.cli.site_or_pool import Kind, add_acts, named, tell_list, tell_one
@@ -17,10 +18,12 @@ from arr_bluegreen.deployment.instance import slot_pool
 from arr_bluegreen.deployment.lookup import is_default_pool
 from arr_bluegreen.deployment.names import check_pool_name
 from arr_bluegreen.errors import ExitCode, RefusedError, UsageError
+from arr_bluegreen.webfarm import ApplicationPool
 from arr_bluegreen.webfarm.change import AddPool, ConfigChange, CopyIdentity, RemovePool, SetPool, settings
 
 POOL = Kind(
     "pool",
+    ApplicationPool,
     pool_of,
     lambda configuration, pool: pool_sites(configuration, pool.name),
     lambda machine, pool: machine.sites.start_pool(pool.name),
@@ -35,7 +38,7 @@ def add(parser: Parser) -> None:
     """The verbs of ``pool``."""
     verbs = verbs_of(parser)
     verb(verbs, "list", "pools; on a machine, their state and worker processes", _list, target=True)
-    named(verbs, POOL, "show", "one pool, everything", _show)
+    add_effective(named(verbs, POOL, "show", "one pool, everything", _show))
     text = "a new pool, fit for a slot: always running, never recycled by time"
     one = named(verbs, POOL, "add", text, _add, changes=True)
     one.add_argument("--runtime", default="", metavar="VERSION", help='managedRuntimeVersion, "" = No Managed Code')

@@ -12,9 +12,8 @@ from arr_bluegreen.cli.changing import carry_out, gone_already, judged, warn_of_
 from arr_bluegreen.cli.options import Parser, Run, verb, verbs_of
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.referring import place_of, rule_at, rules_at
-from arr_bluegreen.cli.target import machines
+from arr_bluegreen.cli.target import each, machines
 from arr_bluegreen.control.interface import Configuration, Machine
-from arr_bluegreen.control.nodes import each
 from arr_bluegreen.errors import ExitCode, NoSuchObject, RefusedError, UsageError
 from arr_bluegreen.webfarm.change import AddRule, ConfigChange, MoveRule, RemoveRule
 from arr_bluegreen.webfarm.routing import ends, managers_farm, takes_everything, targets

@@ -9,12 +9,12 @@ from typing import Any
 from arr_bluegreen.cli.changing import carry_out, gone_already, judged, warn_of_redirection
 from arr_bluegreen.cli.floor import add_floor, keep_floor, server_of
 from arr_bluegreen.cli.options import Parser, Run, verb, verbs_of
+from arr_bluegreen.cli.origins import add_effective, origin_lines, with_origins
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.server_state import add_state_verbs
 from arr_bluegreen.cli.servers_seen import columns, rows, seen_servers
-from arr_bluegreen.cli.target import has_run_time, machines
+from arr_bluegreen.cli.target import each, has_run_time, machines
 from arr_bluegreen.control.interface import Configuration, Machine
-from arr_bluegreen.control.nodes import each
 from arr_bluegreen.errors import ExitCode, UsageError
 from arr_bluegreen.webfarm.change import AddServer, ConfigChange, RemoveServer, SetServer, settings
 from arr_bluegreen.webfarm.farm import Server
@@ -26,7 +26,7 @@ def add(parser: Parser) -> None:
     verbs = verbs_of(parser)
     one = verb(verbs, "list", "servers with configuration and, on a machine, run time", _list, target=True)
     one.add_argument("farm", nargs="?", metavar="FARM", help="only this farm")
-    _named(verbs, "show", "one server, everything", _show)
+    add_effective(_named(verbs, "show", "one server, everything", _show))
     _adding(verbs)
     one = _named(verbs, "remove", "take a server out of its farm's list", _remove, changes=True)
     add_floor(one)
@@ -82,7 +82,7 @@ def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
         for machine in found:
             warn_of_redirection(machine, out)
         shown = [one for records in each(found, lambda one: _shown(arguments, one)) for one in records]
-    lines = [f"{key:32} {_said(value)}".rstrip() for one in shown for key, value in one.items() if value is not None]
+    lines = [line for one in shown for line in _lines(one)]
     out.result(shown[0] if len(shown) == 1 else shown, lines)
     return ExitCode.DONE
 
@@ -90,7 +90,14 @@ def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
 def _shown(arguments: argparse.Namespace, machine: Machine) -> list[dict[str, Any]]:
     configuration = machine.config.read()
     name = server_of(configuration.farm(arguments.farm), arguments.address).address
-    return [one for one in seen_servers(machine, configuration, arguments.farm) if one["address"] == name]
+    seen = [one for one in seen_servers(machine, configuration, arguments.farm) if one["address"] == name]
+    return with_origins(seen, configuration, Server, (arguments.farm, name)) if arguments.effective else seen
+
+
+def _lines(one: dict[str, Any]) -> list[str]:
+    plain = {key: value for key, value in one.items() if value is not None and key != "settings"}
+    lines = [f"{key:32} {_said(value)}".rstrip() for key, value in plain.items()]
+    return [*lines, "", *origin_lines(one["settings"])] if "settings" in one else lines
 
 
 def _add(arguments: argparse.Namespace, out: Output) -> ExitCode:
@@ -150,7 +157,7 @@ def _offline(arguments: argparse.Namespace, out: Output) -> ExitCode:
 
 def _enable(arguments: argparse.Namespace, configuration: Configuration, enabled: bool) -> list[ConfigChange]:
     farm = configuration.farm(arguments.farm)
-    servers = [server_of(farm, address) for address in arguments.addresses]
+    servers = dict.fromkeys(server_of(farm, address) for address in arguments.addresses)
     return [SetServer(farm.name, one.address, settings(enabled=enabled)) for one in servers if one.enabled != enabled]
 
 

@@ -9,12 +9,16 @@ import argparse
 import os
 import stat
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.control.connect import ConnectSettings
-from arr_bluegreen.deployment.description import Arr
 from arr_bluegreen.errors import UsageError
+
+if TYPE_CHECKING:
+    from arr_bluegreen.deployment.description import Arr
 
 WITH_PASSWORD = ("ntlm", "basic", "credssp")
 """Transports that need a password; kerberos has its ticket, certificate its key."""
@@ -28,11 +32,17 @@ def settings_of(
     Raises ``UsageError`` for a password file that cannot be read or that others can read, and for a variable that says
     neither yes nor no.
     """
+    talk = None if out is None else partial(_say, out)
+    despite = bool(getattr(arguments, "despite_redirection", False))
+    if not target.startswith("winrm:"):  # nobody is signed in to
+        return ConnectSettings(despite_redirection=despite, talk=talk)
+    from arr_bluegreen.deployment.description import Arr
+
     described = arr or Arr()
     transport = arguments.transport or described.transport
     user = arguments.user or os.environ.get("ARR_BLUEGREEN_USER", "")
     password = _password(arguments.password_file)
-    if not password and user and transport in WITH_PASSWORD and target.startswith("winrm:"):
+    if not password and user and transport in WITH_PASSWORD:
         password = _asked(user, target.removeprefix("winrm:"))
     return ConnectSettings(
         user=user,
@@ -41,16 +51,20 @@ def settings_of(
         tls=arguments.tls or described.tls,
         ca=arguments.ca or described.ca,
         allow_basic_over_http=arguments.allow_basic_over_http,
-        despite_redirection=bool(getattr(arguments, "despite_redirection", False)),
+        despite_redirection=despite,
         certificate=_given(arguments.certificate, "ARR_BLUEGREEN_CERTIFICATE", described.certificate),
         certificate_key=_given(arguments.certificate_key, "ARR_BLUEGREEN_CERTIFICATE_KEY", described.certificate_key),
         proxy=_given(None, "ARR_BLUEGREEN_PROXY", described.proxy),
         kept_powershell=_yes_or_no("ARR_BLUEGREEN_KEPT_POWERSHELL", described.kept_powershell),
-        talk=None if out is None else lambda text, level: out.say(text, level=level),
+        talk=talk,
     )
 
 
 # -- private -------------------------------------------------------------------------------------------
+
+
+def _say(out: Output, text: str, level: int) -> None:
+    out.say(text, level=level)
 
 
 def _given(option: str | None, variable: str, described: str) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arr_bluegreen.cli.options import verb, verbs_of
+from arr_bluegreen.cli.options import Parser, verb, verbs_of
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.errors import ExitCode, RefusedError, UnreachableError, UsageError
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ADMIN = "ARR_BLUEGREEN_SIMULATOR"
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """The verbs."""
     verbs = verbs_of(parser)
     run = verb(verbs, "run", "play a Windows host until SIGTERM, Ctrl+C, or a piped stdin closes", _run)

@@ -10,6 +10,7 @@ from typing import Any
 
 from arr_bluegreen.cli.changing import carry_out
 from arr_bluegreen.cli.options import Parser, verb, verbs_of
+from arr_bluegreen.cli.origins import add_effective
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.serving import add_force, pool_of, refuse_serving, site_of
 from arr_bluegreen.cli.site_or_pool import Kind, add_acts, named, tell_list, tell_one
@@ -24,6 +25,7 @@ from arr_bluegreen.webfarm.change import AddSite, ConfigChange, RemoveLocation, 
 
 SITE = Kind(
     "site",
+    Site,
     site_of,
     lambda configuration, site: (site,),
     lambda machine, site: machine.sites.start_site(site.name),
@@ -38,7 +40,7 @@ def add(parser: Parser) -> None:
     """The verbs of ``site``."""
     verbs = verbs_of(parser)
     verb(verbs, "list", "sites with bindings, pool and folder; on a machine, their state", _list, target=True)
-    named(verbs, SITE, "show", "one site, everything", _show)
+    add_effective(named(verbs, SITE, "show", "one site, everything", _show))
     _adding(verbs)
     text = "the site and its <location> blocks go; its pool stays"
     add_force(named(verbs, SITE, "remove", text, _remove, changes=True))

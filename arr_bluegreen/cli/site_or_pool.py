@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar
 
 from arr_bluegreen.cli.acting import act_on_each
 from arr_bluegreen.cli.options import Parser, Run, verb
+from arr_bluegreen.cli.origins import origin_lines, with_origins
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.serving import add_force, refuse_serving
-from arr_bluegreen.cli.target import machines
+from arr_bluegreen.cli.target import each, machines
 from arr_bluegreen.control.interface import Configuration, Machine
-from arr_bluegreen.control.nodes import each
 from arr_bluegreen.errors import ExitCode
 from arr_bluegreen.webfarm import ApplicationPool, Site
 from arr_bluegreen.webfarm.change import ConfigChange
@@ -29,6 +29,7 @@ class Kind(Generic[T]):
     starts with the machine, ``set_auto_start`` the change that makes it so."""
 
     noun: str
+    word: type[T]
     find: Callable[[Configuration, str], T]
     sites: Callable[[Configuration, T], Sequence[Site]]
     start: Callable[[Machine, T], None]
@@ -78,14 +79,23 @@ def tell_one(
 ) -> ExitCode:
     """Everything of one, on each machine."""
     with machines(arguments, out) as found:
-        named_there = [(one, kind.find(one.config.read(), arguments.name).name) for one in found]
-        shown = [seen for machine, name in named_there for seen in look(machine, name)]
-    lines = [f"{key.replace('_', ' '):18} {_plain(value)}" for one in shown for key, value in one.items()]
+        shown: list[Seen] = []
+        for machine in found:
+            configuration = machine.config.read()
+            name = kind.find(configuration, arguments.name).name
+            seen = look(machine, name)
+            shown += with_origins(seen, configuration, kind.word, (name,)) if arguments.effective else seen
+    lines = [line for one in shown for line in _lines(one)]
     out.result(shown[0] if len(shown) == 1 else shown, lines)
     return ExitCode.DONE
 
 
 # -- private -------------------------------------------------------------------------------------------
+
+
+def _lines(one: Seen) -> list[str]:
+    lines = [f"{key.replace('_', ' '):18} {_plain(value)}" for key, value in one.items() if key != "settings"]
+    return [*lines, "", *origin_lines(one["settings"])] if "settings" in one else lines
 
 
 def _plain(value: object) -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 from arr_bluegreen.cli.output import Output
 from arr_bluegreen.cli.sign_in import settings_of
 from arr_bluegreen.control.connect import connect
-from arr_bluegreen.control.interface import Capability, Machine
-from arr_bluegreen.control.nodes import close_all
 from arr_bluegreen.errors import CapabilityMissing, UsageError
+
+if TYPE_CHECKING:
+    from arr_bluegreen.control.interface import Machine
+
+R = TypeVar("R")
 
 
 @contextmanager
@@ -23,7 +27,16 @@ def machines(arguments: argparse.Namespace, out: Output) -> Iterator[tuple[Machi
     try:
         yield found
     finally:
-        close_all(found)
+        _close(found)
+
+
+def each(found: Sequence[Machine], ask: Callable[[Machine], R]) -> tuple[R, ...]:
+    """What every machine answers, several of them asked side by side (``nodes``, which a file never needs)."""
+    if len(found) == 1:
+        return (ask(found[0]),)
+    from arr_bluegreen.control import nodes
+
+    return nodes.each(found, ask)
 
 
 def target_of(arguments: argparse.Namespace) -> str:
@@ -38,6 +51,8 @@ def target_of(arguments: argparse.Namespace) -> str:
 
 def has_run_time(machine: Machine) -> bool:
     """Whether the machine can be asked for states and health. Asks nothing where it is sure (two messages less)."""
+    from arr_bluegreen.control.interface import Capability
+
     return Capability.RUN_TIME in getattr(machine, "sure", ()) or Capability.RUN_TIME in machine.capabilities
 
 
@@ -48,3 +63,11 @@ def need_run_time(machine: Machine, what: str) -> None:
             f"{what} is run time, and {machine.name} is only a file",
             hint="Say --on local or --on winrm:HOST. In a file, a server can be taken online and offline.",
         )
+
+
+def _close(found: Sequence[Machine]) -> None:
+    if len(found) == 1:
+        return found[0].close()
+    from arr_bluegreen.control import nodes
+
+    return nodes.close_all(found)

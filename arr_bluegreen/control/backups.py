@@ -5,8 +5,6 @@ Only names of our own making are ever read, pruned or restored: ``<file>.<UTC ti
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -42,11 +40,11 @@ class Backups:
     def __init__(self, file: Path, folder: Path, *, keep: int = 20, disk: Disk | None = None) -> None:
         self._file, self._folder, self._keep = file, folder, keep
         self._disk = disk or Disk()
-        self._pattern = re.compile(re.escape(file.name) + r"\.(\d{8}T\d{12})Z\.([0-9a-f]{12})\Z")
+        self._pattern = re.escape(file.name) + r"\.([0-9]{8}T[0-9]{12})Z\.([0-9a-f]{12})"
 
     def all(self) -> tuple[Backup, ...]:
         """Every backup, the oldest first."""
-        names = (self._pattern.match(name) for name in self._disk.names(self._folder))
+        names = (re.fullmatch(self._pattern, name) for name in self._disk.names(self._folder))
         found: list[Backup] = []
         undoes = 0
         for match in reversed([one for one in names if one]):
@@ -68,7 +66,7 @@ class Backups:
 
         Raises OSError when it cannot be made.
         """
-        digest = hashlib.sha256(data).hexdigest()[:12]
+        digest = _digest(data)
         newest = next(reversed(self.all()), None)
         if newest is not None and newest.digest == digest and not newest.undoes:
             return newest
@@ -85,7 +83,7 @@ class Backups:
     def read(self, backup: Backup) -> bytes:
         """Its bytes; raises ``ConfigurationError`` when they are no longer those that were put there."""
         data = self._disk.read(backup.path)
-        if hashlib.sha256(data).hexdigest()[:12] != backup.digest:
+        if _digest(data) != backup.digest:
             raise ConfigurationError(
                 "this backup is damaged: its sha256 is not that of its name", file=str(backup.path)
             )
@@ -93,6 +91,8 @@ class Backups:
 
     def note(self, backup: Backup, inverse: Sequence[object]) -> None:
         """Remember what undoes one commit made after ``backup``; if that fails, only the undoing is lost."""
+        import json
+
         from arr_bluegreen.webfarm.change import Undo  # only writers pay for it
 
         undos = [[asdict(patch) for patch in one.patches] for one in inverse if isinstance(one, Undo)]
@@ -122,7 +122,7 @@ class Backups:
     def _sweep(self) -> None:
         """Half copies that a killed or failed writer left; the writers' lock is held whenever a backup is taken."""
         for name in self._disk.names(self._folder):
-            if name.endswith(".tmp") and self._pattern.match(name.removeprefix(".").removesuffix(".tmp")):
+            if name.endswith(".tmp") and re.fullmatch(self._pattern, name.removeprefix(".").removesuffix(".tmp")):
                 self._disk.remove(self._folder / name)
 
     def _prune(self) -> None:
@@ -130,6 +130,12 @@ class Backups:
             with suppress(OSError):
                 self._disk.remove(old.path)
             _notes(old).unlink(missing_ok=True)
+
+
+def _digest(data: bytes) -> str:
+    import hashlib  # only writers pay for it
+
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def _notes(backup: Backup) -> Path:
@@ -142,6 +148,8 @@ def _lines(backup: Backup) -> list[list[tuple[Patch, ...]]]:
         lines = _notes(backup).read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError):
         return []
+    import json
+
     found = []
     for line in lines:
         with suppress(ValueError, TypeError):  # a torn last line is no note

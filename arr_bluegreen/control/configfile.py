@@ -7,20 +7,22 @@ Whoever is killed in between leaves the old file or the new one (arr.md 5.11, 5.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arr_bluegreen.control.backups import Backup, Backups
 from arr_bluegreen.control.clock import SystemClock
 from arr_bluegreen.control.disk import Disk, cannot_read, cannot_write, is_shared, write_new
-from arr_bluegreen.control.interface import Clock
 from arr_bluegreen.control.windows import is_32_bit_on_64
 from arr_bluegreen.errors import ConfigurationError, RefusedError, UnfinishedError, WriteError
+
+if TYPE_CHECKING:
+    from arr_bluegreen.control.interface import Clock
 
 TRIES = 5
 OUR_FOLDER = "arr-bluegreen"
@@ -28,6 +30,8 @@ OUR_FOLDER = "arr-bluegreen"
 
 def digest_of(data: bytes) -> str:
     """The sha256 of these bytes, hex."""
+    import hashlib  # 3 ms, and whoever only reads needs none
+
     return hashlib.sha256(data).hexdigest()
 
 
@@ -41,7 +45,7 @@ def locate(environment: Mapping[str, str] | None = None) -> Path:
 def native(path: str, environment: Mapping[str, str] | None = None) -> Path:
     """The path as this process must say it: a 32-bit one sees SysWOW64 under the name of System32 (arr.md 5.12)."""
     if is_32_bit_on_64(environment):
-        path = re.sub(r"(?i)\\System32\\", lambda _: r"\Sysnative" + "\\", path, count=1)
+        path = re.sub(r"(?i)([\\/])System32([\\/])", r"\1Sysnative\2", path, count=1)
     return Path(path)
 
 
@@ -163,9 +167,17 @@ class ConfigFile:
                 with suppress(OSError):
                     self._disk.remove(temporary)
         except OSError as error:
+            if self._holds(new):
+                return True  # what failed came after the replacing, such as the old file's removal on Windows
             if not is_shared(error):
                 raise cannot_write(error, self.path) from error
         return False
+
+    def _holds(self, data: bytes) -> bool:
+        try:
+            return self._disk.read(self.path) == data
+        except OSError:
+            return False
 
     def _reads_back(self, new: bytes) -> bool:
         """Whether the file holds ``new`` now; False when somebody was quicker, and the edit must be made again."""
@@ -210,10 +222,12 @@ class ConfigFile:
             yield
 
     def _sweep(self) -> None:
-        """Temporary files of a writer that was killed: we hold the lock, so nobody needs them."""
+        """Temporary files of a writer that was killed, and old files that could not be removed: we hold the lock, so
+        nobody needs them, unless the old file is all that is left."""
         with suppress(OSError):
+            self._disk.stat(self.path)
             for name in self._disk.names(self.path.parent):
-                if name.startswith(self._temporary_prefix) and name.endswith(".tmp"):
+                if name.startswith(self._temporary_prefix) and name.endswith((".tmp", ".old")):
                     self._disk.remove(self.path.with_name(name))
 
     @property

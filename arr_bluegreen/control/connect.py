@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from arr_bluegreen.control.interface import Machine
 from arr_bluegreen.errors import UsageError
+
+if TYPE_CHECKING:
+    from arr_bluegreen.control.interface import Machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +112,7 @@ _FORMS = {"file": "file:PATH", "local": "local", "winrm": "winrm:HOST[:PORT][,HO
 def _suggest(text: str, kind: str) -> str:
     if Path(text).exists():
         return f"Did you mean file:{text}?"
+    from difflib import get_close_matches
+
     near = get_close_matches(kind, _KINDS, n=1)
     return f"Did you mean '{near[0]}'?" if near else f"Kinds: {', '.join(_FORMS.values())}."

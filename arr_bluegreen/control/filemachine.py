@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, NoReturn
 from arr_bluegreen.apphost import ApplicationHost, Applied
 from arr_bluegreen.control.backups import Backup
 from arr_bluegreen.control.configfile import ConfigFile, digest_of
-from arr_bluegreen.control.interface import (
-    Capability,
-    Commit,
-    Configuration,
-    FarmControl,
-    FileControl,
-    MachineFacts,
-    Probe,
-    RecordStore,
-    SiteControl,
-)
-from arr_bluegreen.control.textdiff import unified
 from arr_bluegreen.errors import CapabilityMissing, ConfigurationError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # with its Protocols the interface takes longer to import than the file to read
+    from arr_bluegreen.control.interface import (
+        Capability,
+        Commit,
+        Configuration,
+        FarmControl,
+        FileControl,
+        MachineFacts,
+        Probe,
+        RecordStore,
+        SiteControl,
+    )
     from arr_bluegreen.webfarm.change import ConfigChange, Undo
 
 
@@ -51,6 +50,8 @@ class FileConfig:
         ``decide`` may be asked again, under the lock, when somebody else wrote meanwhile; what it raises is raised,
         and what ``judge`` raises, who is shown the configuration that is about to be written.
         """
+        from arr_bluegreen.control.interface import Commit
+
         inverse: tuple[ConfigChange, ...] = ()
 
         def edit(data: bytes) -> bytes:
@@ -79,6 +80,8 @@ class FileConfig:
 
     def diff(self, before: bytes, after: bytes, name: str, after_name: str = "") -> str:
         """The unified diff from ``before`` (called ``name``) to ``after``; "" when nothing differs."""
+        from arr_bluegreen.control.textdiff import unified
+
         return unified(before, after, name, after_name)
 
     def whole(self, backup: Backup) -> Callable[[bytes], bytes]:
@@ -129,11 +132,16 @@ class FileConfig:
 class FileMachine:
     """``interface.Machine`` for ``file:PATH``. Everything of run time raises ``CapabilityMissing``."""
 
-    capabilities = frozenset({Capability.READ_CONFIG, Capability.WRITE_CONFIG})
-
     def __init__(self, file: ConfigFile) -> None:
         self.file = file
         self.config = FileConfig(file)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Reading and writing configuration."""
+        from arr_bluegreen.control.interface import Capability
+
+        return frozenset({Capability.READ_CONFIG, Capability.WRITE_CONFIG})
 
     @property
     def name(self) -> str:
@@ -143,21 +151,21 @@ class FileMachine:
     @property
     def sites(self) -> SiteControl:
         """A file has none as running."""
-        self._refuse(Capability.SITES)
+        self._refuse("SITES")
 
     @property
     def files(self) -> FileControl:
         """Files are a machine's."""
-        self._refuse(Capability.FILES)
+        self._refuse("FILES")
 
     @property
     def probe(self) -> Probe:
         """Requests are made from a machine."""
-        self._refuse(Capability.PROBE)
+        self._refuse("PROBE")
 
     def farm(self, name: str, front: Sequence[str] = ()) -> FarmControl:
         """A file has no run time."""
-        self._refuse(Capability.RUN_TIME)
+        self._refuse("RUN_TIME")
 
     def records(self, farm: str) -> RecordStore:
         """A file's records lie with the command's own state (``local_files.state_folder``), one folder per file."""
@@ -167,6 +175,8 @@ class FileMachine:
 
     def facts(self) -> MachineFacts:
         """Its name, the time here, and where shared configuration points to."""
+        from arr_bluegreen.control.interface import MachineFacts
+
         return MachineFacts(self.name, datetime.now(UTC), redirected_to=self.file.redirected_to())
 
     def close(self) -> None:
@@ -174,8 +184,10 @@ class FileMachine:
 
     # -- private ---------------------------------------------------------------------------------------
 
-    def _refuse(self, missing: Capability) -> NoReturn:
+    def _refuse(self, missing: str) -> NoReturn:
+        from arr_bluegreen.control.interface import Capability
+
         raise CapabilityMissing(
-            f"{self.name} is a file and cannot {missing.value}",
+            f"{self.name} is a file and cannot {Capability[missing].value}",
             hint="That needs the machine itself: --on local, or --on winrm:HOST.",
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 METABASE_MUTEX = r"Global\Octopus-IIS-Metabase-Mutex"
@@ -70,7 +70,8 @@ if sys.platform == "win32":
         # Without a backup name ERROR_UNABLE_TO_MOVE_REPLACEMENT (1176) would leave no file at all under the old name.
         aside = source.with_suffix(".old")
         if kernel.ReplaceFileW(str(target), str(source), str(aside), 0, None, None):
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):  # somebody reads it still; the file is replaced, and the next writer sweeps
+                aside.unlink(missing_ok=True)
             return
         code = ctypes.get_last_error()
         if code == _UNABLE_TO_MOVE_REPLACEMENT_2:

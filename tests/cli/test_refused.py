@@ -88,3 +88,16 @@ def test_a_farm_shows_times_with_their_unit(cli: Cli) -> None:
     shown = cli("farm", "show", "api").out
     assert "protocol.timeout = 90 s" in shown
     assert "protocol.cache.enabled = false" in shown
+
+
+def test_every_refused_finding_is_named_with_the_flags_that_insist(cli: Cli) -> None:
+    ran = cli(*ADD, "--condition", "{HTTP_ON}=(")
+    assert ran.code == 3
+    assert "Or insist with --despite ARR027 --despite ARR029." in ran.err
+
+
+def test_a_refused_value_of_something_new_says_where_it_would_go(cli: Cli, path: Path) -> None:
+    ran = cli("server", "add", "shop", "x", "--weight", "99999999999")
+    line = SHOP[: SHOP.index(b"<webFarm ")].count(b"\n") + 1
+    assert f"{path}:{line}:9: configuration/webFarms/webFarm[@name='shop']/server[@address='x']/" in ran.err
+    assert "allowed: a whole number from 1 to 4294967295" in ran.err

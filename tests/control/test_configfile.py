@@ -270,6 +270,7 @@ def test_a_32_bit_python_is_sent_to_sysnative() -> None:
     assert str(locate(wow)) == r"D:\Win\Sysnative\inetsrv\config\applicationHost.config"
     assert str(locate({"windir": r"D:\Win"})) == r"D:\Win\System32\inetsrv\config\applicationHost.config"
     assert str(native(r"C:\windows\SYSTEM32\inetsrv\x", wow)) == r"C:\windows\Sysnative\inetsrv\x"
+    assert native("C:/Windows/System32/inetsrv/x", wow).as_posix() == "C:/Windows/Sysnative/inetsrv/x"
 
 
 REDIRECTION = (
