@@ -27,8 +27,7 @@ def machine() -> Iterator[Machine]:
 
 def said(machine: Machine, **more: Any) -> ArrBlueGreenError:
     with pytest.raises(ArrBlueGreenError) as caught:
-        one = machine.connect(**more)
-        one.facts()
+        machine.connect(**more).facts()
     assert caught.value.hint
     assert PASSWORD not in caught.value.one_line()
     return caught.value
