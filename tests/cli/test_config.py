@@ -182,3 +182,16 @@ def test_file_targets_do_not_import_what_is_dear(path: Path, command: list[str])
     )
     ran = subprocess.run([sys.executable, "-c", code, *command, "--on", f"file:{path}"], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_list_imports_nothing_of_writing(path: Path) -> None:
+    """Start-up is most of what a list takes: the words of changes alone are a third of it."""
+    code = (
+        "import sys; from arr_bluegreen.cli.main import run; run(sys.argv[1:]);"
+        "room = 'arr_bluegreen.'; names = ('webfarm.change', 'control.interface', 'apphost.lint', 'apphost.editor');"
+        "dear = {room + one for one in names} | {'hashlib', 'json', 'shutil', 'textwrap', 'difflib'};"
+        "print(dear & set(sys.modules), file=sys.stderr); sys.exit(bool(dear & set(sys.modules)))"
+    )
+    command = [sys.executable, "-S", "-c", f"import sys; sys.path += {sys.path!r}; {code}", "farm", "list"]
+    ran = subprocess.run([*command, "--on", f"file:{path}"], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
