@@ -16,7 +16,7 @@ def run_verb(run: Run) -> int:
     name = run.identifier(f"{kind}.name", "name")
     if name is None:
         raise AppcmdError(f"Must use exact identifer for {kind.upper()} object with verb {verb.upper()}.", 50)
-    name = find_object(run, kind, name).made().get("name", "")
+    name = find_object(run, kind, name).get("name")
     if kind == "site":
         _site(run, verb, name)
     else:
