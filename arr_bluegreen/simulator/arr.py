@@ -160,6 +160,13 @@ class SimulatedArr:
         """The sites of setting ``front_sites``, else every site that no farm server's address and port lead to."""
         return self._processes.front_sites()
 
+    def farm_called(self, host: str) -> WebFarm | None:
+        """The farm that a rule's target host means; None where ARR takes it for a plain host name (arr.md 2.5)."""
+        farm = self._config.reading.farm(host)
+        if farm is not None and not farm.enabled and self._settings.disabled_farm == "no farm":
+            return None
+        return farm
+
     # -- requests ----------------------------------------------------------------------------------------------
 
     def route(self, worker: Worker, farm: WebFarm, ask: RouteAsk, cut: Callable[[], None]) -> Forwarded | None:

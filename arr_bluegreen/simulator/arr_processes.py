@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from arr_bluegreen.errors import RemoteError
 from arr_bluegreen.simulator.clock import Timers
@@ -10,9 +11,10 @@ from arr_bluegreen.simulator.config import HostConfig
 from arr_bluegreen.simulator.health import Asker, Prober
 from arr_bluegreen.simulator.iis import SimulatedIis
 from arr_bluegreen.simulator.memory_of_arr import FarmMemory, ServerMemory
+from arr_bluegreen.simulator.reading import Reading
 from arr_bluegreen.simulator.settings import SimulatorSettings
 from arr_bluegreen.simulator.workers import Worker
-from arr_bluegreen.webfarm import Server, ServerState, Site, WebFarm
+from arr_bluegreen.webfarm import ServerState, Site, WebFarm
 
 
 class Process:
@@ -51,19 +53,7 @@ class ArrProcesses:
 
     def front_sites(self) -> tuple[Site, ...]:
         """The sites of setting ``front_sites``, else every site that no farm server's address and port lead to."""
-        reading = self._config.reading
-        named = [one.strip().casefold() for one in self._settings.front_sites.split(",") if one.strip()]
-        if named:
-            return tuple(one for one in reading.sites if one.name.casefold() in named)
-        ends = {(one.address, port) for farm in reading.farms for one in farm.servers for port in _ports(one)}
-        shared = {port for _, port in ends if port not in (80, 443)}
-        return tuple(
-            one
-            for one in reading.sites
-            if not any(
-                (b.address, b.port) in ends or (b.address in ("*", "") and b.port in shared) for b in one.bindings
-            )
-        )
+        return _front_sites(self._config.reading, self._settings.front_sites)
 
     def is_front(self, worker: Worker) -> bool:
         """Whether it is one of a front pool's."""
@@ -195,5 +185,16 @@ class ArrProcesses:
             self.set_health(memory, good)
 
 
-def _ports(server: Server) -> tuple[int, int]:
-    return server.http_port, server.https_port
+@lru_cache(maxsize=64)
+def _front_sites(reading: Reading, setting: str) -> tuple[Site, ...]:
+    named = [one.strip().casefold() for one in setting.split(",") if one.strip()]
+    if named:
+        return tuple(one for one in reading.sites if one.name.casefold() in named)
+    servers = [server for farm in reading.farms for server in farm.servers]
+    ends = {(one.address, port) for one in servers for port in (one.http_port, one.https_port)}
+    shared = {port for _, port in ends if port not in (80, 443)}
+
+    def is_slot(site: Site) -> bool:
+        return any((b.address, b.port) in ends or (b.address in ("*", "") and b.port in shared) for b in site.bindings)
+
+    return tuple(one for one in reading.sites if not is_slot(one))

@@ -13,10 +13,12 @@ from arr_bluegreen.errors import NoSuchObject
 from arr_bluegreen.simulator.clock import Timer, Timers
 from arr_bluegreen.simulator.config import HostConfig
 from arr_bluegreen.simulator.files import Drives
+from arr_bluegreen.simulator.http_sys import at, site_for
 from arr_bluegreen.simulator.reading import Reading
+from arr_bluegreen.simulator.recycling import recycled_for
 from arr_bluegreen.simulator.settings import SimulatorSettings
 from arr_bluegreen.simulator.slots import App, read_core_module, read_spec
-from arr_bluegreen.simulator.workers import Execution, Pool, Worker, rank, recycles
+from arr_bluegreen.simulator.workers import Execution, Pool, Worker
 from arr_bluegreen.webfarm import ApplicationPool, PoolStatus, RunState, Site, SiteStatus
 
 
@@ -53,37 +55,21 @@ class SimulatedIis:
         return () if known is None else tuple(known.workers)
 
     def site_at(self, ip: str, port: int, host: str) -> Site | None:
-        """The started site http.sys would give a request to: exact address before any, exact host before none."""
-        best: tuple[int, Site] | None = None
-        for site in self._config.reading.sites:
-            if self._sites.get(site.name.casefold()) is not RunState.STARTED:
-                continue
-            for binding in site.bindings:
-                fits = rank(binding.protocol, binding.address, binding.port, binding.host, (ip, port, host))
-                if fits and (best is None or fits > best[0]):
-                    best = (fits, site)
-        return best[1] if best else None
+        """The started site http.sys would give a request to."""
+        return site_for(self._config.reading, self._is_started, ip, port, host)
 
     def listens(self, ip: str, port: int) -> bool:
         """Whether any started site has a listener there."""
-        return any(
-            binding.port == port and binding.address in ("*", "", ip)
-            for site in self._config.reading.sites
-            if self._sites.get(site.name.casefold()) is RunState.STARTED
-            for binding in site.bindings
-        )
+        return any(True for _ in at(self._config.reading, self._is_started, ip, port))
 
     def can_answer(self, ip: str, port: int) -> bool:
         """Whether a started site there has a started pool and an application that is not known to fail."""
-        for site in self._config.reading.sites:
-            if self._sites.get(site.name.casefold()) is not RunState.STARTED:
+        for site in (one.site for one in at(self._config.reading, self._is_started, ip, port)):
+            pool = self._pools.get(site.pool.casefold())
+            if pool is None or pool.state is not RunState.STARTED:
                 continue
-            if any(one.port == port and one.address in ("*", "", ip) for one in site.bindings):
-                pool = self._pools.get(site.pool.casefold())
-                if pool is None or pool.state is not RunState.STARTED:
-                    continue
-                apps = [one.apps.get(site.name.casefold()) for one in pool.current()]
-                return not any(one is not None and (one.stopped or one.spec.broken) for one in apps)
+            apps = [one.apps.get(site.name.casefold()) for one in pool.current()]
+            return not any(one is not None and (one.stopped or one.spec.broken) for one in apps)
         return False
 
     # -- verbs ---------------------------------------------------------------------------------------------
@@ -237,8 +223,8 @@ class SimulatedIis:
         names = [
             new.name
             for new in after.pools
-            if (old := before.pool(new.name)) is not None
-            and recycles(old) != recycles(new)
+            if before.pool(new.name) is not None
+            and recycled_for(before, new.name) != recycled_for(after, new.name)
             and not new.recycling.disallow_rotation_on_config_change
         ]
         if self._settings.site_change_recycles_pool:
@@ -341,6 +327,9 @@ class SimulatedIis:
         if found is None:
             raise NoSuchObject("site", name, tuple(one.name for one in reading.sites))
         return found
+
+    def _is_started(self, site: str) -> bool:
+        return self._sites.get(site) is RunState.STARTED
 
     def _tell(self) -> None:
         for listener in self.changed:

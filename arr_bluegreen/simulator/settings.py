@@ -32,6 +32,14 @@ class SimulatorSettings:
     """When a new worker process first probes, in health-check intervals; until then every server counts as healthy."""
     health_change_clears_current: bool = False
     """True: the counter reset of a health change (arr.md 5.6) also zeroes ``currentRequests``, which then lies."""
+    disabled_farm: str = "no farm"
+    """What a rule's target is when its farm has ``enabled=false``: "no farm", a plain host name, so 404 where the proxy
+    is off (arr.md 5.7); "no server": 502.4."""
+    host_name_replaces: bool = True
+    """A server's ``hostName`` (a farm's ``alternateHostName``) is the Host header even where ``preserveHostHeader`` is
+    true (arr.md 5.9); False: only where it is false."""
+    unpreserved_host: str = "address"
+    """The Host header where nothing is preserved or named: the server's "address", or the "farm" (arr.md 5.9)."""
     probes_per_interval: int = 1
     """Probes a worker process sends per interval and server (bursts of 15 were seen, arr.md 5.1)."""
 

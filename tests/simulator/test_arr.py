@@ -100,9 +100,21 @@ class TestWhoGetsRequests:
         assert versions(arr_host, 3) == {"502.3": 3}
         assert server(arr_host, BLUE).failed_requests == 3
 
-    def test_a_disabled_farm_routes_nothing(self, arr_host: SimulatedHost) -> None:
-        edit(arr_host, ('webFarm name="shop" enabled="true"', 'webFarm name="shop" enabled="false"'))
-        assert versions(arr_host) == {"502.4": 20}
+    @pytest.mark.parametrize(
+        ("meaning", "proxy", "ends"),
+        [("no farm", "false", "404.0"), ("no farm", "true", "502.3"), ("no server", "false", "502.4")],
+    )
+    def test_what_a_disabled_farm_is_to_a_rule_is_a_setting(
+        self, arr_host: SimulatedHost, meaning: str, proxy: str, ends: str
+    ) -> None:
+        """A plain host name, unknown to DNS, or a farm without servers; either way it routes nothing."""
+        arr_host.settings.disabled_farm = meaning
+        edit(
+            arr_host,
+            ('webFarm name="shop" enabled="true"', 'webFarm name="shop" enabled="false"'),
+            ('proxy enabled="true"', f'proxy enabled="{proxy}"'),
+        )
+        assert versions(arr_host) == {ends: 20}
 
     def test_weights_are_kept(self, arr_host: SimulatedHost) -> None:
         enable_green(arr_host)
