@@ -93,7 +93,8 @@ class ArrProcesses:
         """What the process remembers of the farm; empty when it never heard of it."""
         found = process.farms.get(farm.casefold())
         if found is None:
-            found = process.farms[farm.casefold()] = FarmMemory(farm)
+            born = self._tick() if self._settings.new_process_tells_a_reset else 0
+            found = process.farms[farm.casefold()] = FarmMemory(farm, born)
         return found
 
     def remember(self, process: Process, old: WebFarm | None, farm: WebFarm, *, whole: bool) -> None:
@@ -113,22 +114,25 @@ class ArrProcesses:
                 remembered.state, remembered.healthy, remembered.failures = ServerState.ACTIVE, True, 0
         self._probe(process, farm)
 
-    def set_health(self, memory: ServerMemory, healthy: bool) -> None:
+    def set_health(self, farm: FarmMemory, address: str, healthy: bool) -> None:
         """A health change resets the counters (arr.md 5.6)."""
+        memory = farm.server(address)
         memory.failures = 0
         if memory.healthy != healthy:
             memory.healthy = healthy
-            self.reset(memory)
+            memory.live_failures.clear()
+            for one in farm.servers.values() if self._settings.health_change_resets == "farm" else [memory]:
+                self.reset(one)
             self._changed()
 
     def reset(self, memory: ServerMemory) -> None:
         """Counters begin anew, "by design" at a health change (arr.md 5.6)."""
         memory.total = memory.failed = 0
-        memory.last_reset = int(self._clock.monotonic() * 1000) + 1
+        memory.last_reset = self._tick()
         if self._settings.health_change_clears_current:
             memory.current = memory.web_sockets = 0
 
-    def live_failure(self, memory: ServerMemory, period: float, most: int) -> None:
+    def live_failure(self, farm: FarmMemory, memory: ServerMemory, period: float, most: int) -> None:
         """A bad live response: more than ``most`` within the period make the server unhealthy (arr.md 5.2)."""
         now = self._clock.monotonic()
         memory.live_failures.append(now)
@@ -136,7 +140,7 @@ class ArrProcesses:
             memory.live_failures.popleft()
         if len(memory.live_failures) > most:
             memory.live_failures.clear()
-            self.set_health(memory, False)
+            self.set_health(farm, memory.address, False)
 
     # -- private -------------------------------------------------------------------------------------------
 
@@ -179,10 +183,16 @@ class ArrProcesses:
         server = configured.server(address) if configured is not None else None
         if configured is None or server is None or not server.enabled:
             return
-        memory = self.memory(process, farm).server(address)
+        remembered = self.memory(process, farm)
+        memory = remembered.server(address)
         memory.failures = 0 if good else memory.failures + 1
-        if good or memory.failures >= max(1, configured.health_check.retries):
-            self.set_health(memory, good)
+        retries = configured.health_check.retries
+        enough = max(1, retries) if self._settings.retries_are_failures else retries + 1
+        if good or memory.failures >= enough:
+            self.set_health(remembered, address, good)
+
+    def _tick(self) -> int:
+        return int(self._clock.monotonic() * 1000) + 1
 
 
 @lru_cache(maxsize=64)

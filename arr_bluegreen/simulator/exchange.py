@@ -19,7 +19,7 @@ from arr_bluegreen.simulator.memory_of_arr import Forwarded, RouteAsk
 from arr_bluegreen.simulator.rules import Answered, Rewritten
 from arr_bluegreen.simulator.slots import SlotAnswer, SlotRequest, answer
 from arr_bluegreen.simulator.workers import Execution
-from arr_bluegreen.webfarm import WebFarm
+from arr_bluegreen.webfarm import Site, WebFarm
 
 if TYPE_CHECKING:
     from arr_bluegreen.simulator.host import SimulatedHost
@@ -155,11 +155,11 @@ class _Passage:
     """A request inside one machine: http.sys, a site, the rules; then ARR and another passage, or the site's own
     application."""
 
-    __slots__ = ("_done", "_execution", "_forwarded", "_host", "_ip", "_over", "_request")
+    __slots__ = ("_done", "_execution", "_failed", "_forwarded", "_host", "_ip", "_over", "_request")
 
     def __init__(self, host: SimulatedHost, ip: str, request: PublicRequest, done: Done) -> None:
         self._host, self._ip, self._request, self._done = host, ip, request, done
-        self._over = False
+        self._over = self._failed = False
         self._execution: Execution | None = None
         self._forwarded: Forwarded | None = None
 
@@ -175,6 +175,13 @@ class _Passage:
         if self._execution is None:
             self._end(Outcome(503, text="Service Unavailable"))
             return
+        host.iis.when_started(self._execution, lambda: self._enter(site))
+
+    def _enter(self, site: Site) -> None:
+        """In the worker process: the rules have their say."""
+        host, request, execution = self._host, self._request, self._execution
+        if self._over or execution is None:
+            return
         outcome = host.rewritten(
             site, request.host, request.port, request.target, request.method, dict(request.headers), request.secure
         )
@@ -182,11 +189,11 @@ class _Passage:
             case Answered():
                 self._end(Outcome(outcome.status, outcome.sub_status, text=outcome.description))
             case Rewritten(host=""):
-                self._serve(self._execution, outcome.path)
+                self._serve(execution, outcome.path)
             case Rewritten():
-                self._pass_on(self._execution, outcome)
+                self._pass_on(execution, outcome)
             case _:
-                self._serve(self._execution, request.target)
+                self._serve(execution, request.target)
 
     # -- private: the site's own application -----------------------------------------------------------
 
@@ -250,16 +257,24 @@ class _Passage:
 
     def _back(self, outcome: Outcome) -> None:
         """No answer from the server is 502.3 (arr.md 5.7)."""
-        self._end(Outcome(502, 3, error=outcome.error) if outcome.status == 0 else outcome)
+        if outcome.status == 0:
+            self._fail(outcome.error)
+        else:
+            self._end(outcome)
 
     # -- private: the end ----------------------------------------------------------------------------------
 
     def _cut(self) -> None:
         """A ForcefulStop (arr.md 5.4)."""
-        self._end(Outcome(502, 3, error="12030: cut by a ForcefulStop"))
+        self._fail("12030: cut by a ForcefulStop")
+
+    def _fail(self, error: str) -> None:
+        self._failed = True
+        self._end(Outcome(502, 3, error=error))
 
     def _killed(self) -> None:
         """The worker process is gone, and the connection with it."""
+        self._failed = True
         self._end(Outcome(0, error="12030: the connection was cut"))
 
     def _end(self, outcome: Outcome) -> None:
@@ -267,7 +282,7 @@ class _Passage:
             return
         self._over = True
         if self._forwarded is not None:
-            self._host.arr.finish(self._forwarded, outcome.status)
+            self._host.arr.finish(self._forwarded, outcome.status or 502, by_arr=self._failed)
             if self._forwarded.cookie:
                 outcome = replace(outcome, cookie=self._forwarded.cookie)
         if self._execution is not None and not self._execution.worker.gone:

@@ -19,7 +19,7 @@ from yarl import URL
 from arr_bluegreen.simulator.client import MachineClient, unverified
 from arr_bluegreen.simulator.error_pages import CANNOT_CONNECT, CUT, INVALID_RESPONSE, TIMEOUT, error_page
 from arr_bluegreen.simulator.forwarding import forwards_left, host_header, port_of, split_host
-from arr_bluegreen.simulator.memory_of_arr import Forwarded, RouteAsk
+from arr_bluegreen.simulator.memory_of_arr import RouteAsk
 from arr_bluegreen.simulator.proxied_headers import HOP_BY_HOP, onward_headers, public_location, set_headers
 from arr_bluegreen.simulator.rules import Rewritten
 from arr_bluegreen.simulator.workers import Execution
@@ -34,19 +34,30 @@ SMALL = 256 * 1024
 _WEB_SOCKET = frozenset(
     {"sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions", "sec-websocket-protocol"}
 )
-_STARTED = "arr: the response has begun"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hop:
-    """One request as ARR sends it on: ``log_id`` is in its headers, ``names`` are those the other end goes by."""
+    """One request as ARR sends it on, and what became of it.
 
-    url: URL
+    ``url`` is None where nothing listens; ``log_id`` is in its headers; ``names`` are those the other end goes by.
+    """
+
+    url: URL | None
     headers: CIMultiDict[str]
     protocol: FarmProtocol | Proxy
     log_id: str
     names: tuple[str, ...]
     set_cookie: str = ""
+    begun: bool = False
+    """The client has the beginning of the response."""
+    failed: bool = False
+    """The server gave no answer, or broke it off."""
+
+    def lost(self, code: int) -> web.Response:
+        """502.3: the request could not be completed (arr.md 5.7)."""
+        self.failed = True
+        return error_page(502, 3, code=code)
 
 
 class Front:
@@ -84,8 +95,7 @@ class Front:
         name, port = split_host(rewritten.host)
         port = port or (443 if rewritten.scheme == "https" else 80)
         headers["Host"] = request.host if proxy.preserve_host_header else rewritten.host
-        hop = self._hop((name, port), rewritten, headers, proxy)
-        return error_page(502, 3, code=CANNOT_CONNECT) if hop is None else await self._exchange(request, hop)
+        return await self._exchange(request, self._hop((name, port), rewritten, headers, proxy))
 
     # -- private -----------------------------------------------------------------------------------------
 
@@ -112,37 +122,26 @@ class Front:
         forwarded = self._host.arr.route(execution.worker, farm, ask, on_cut)
         if forwarded is None:
             return error_page(502, 4, "No server is available", code=0)
+        server = forwarded.server
+        headers["Host"] = host_header(farm, server, request.host, self._host.settings)
+        place = server.address, port_of(server, secure=rewritten.scheme == "https")
+        hop = self._hop(place, rewritten, headers, farm.protocol)
+        hop.set_cookie = f"{farm.affinity.cookie_name}={forwarded.cookie}; Path=/" if forwarded.cookie else ""
         status = 502
         try:
-            response = await self._to_server(request, rewritten, farm, forwarded, headers)
+            response = await (self._web_socket if socket else self._exchange)(request, hop)
             status = response.status
             return response
         except asyncio.CancelledError:
+            hop.failed = True
             if not cut:
                 raise
             task.uncancel()
-            return _broken_off(request)
+            if hop.begun and request.transport is not None:
+                request.transport.abort()
+            return error_page(502, 3, code=CUT)
         finally:
-            self._host.arr.finish(forwarded, status)
-
-    async def _to_server(
-        self,
-        request: web.BaseRequest,
-        rewritten: Rewritten,
-        farm: WebFarm,
-        forwarded: Forwarded,
-        headers: CIMultiDict[str],
-    ) -> web.StreamResponse:
-        server = forwarded.server
-        headers["Host"] = host_header(farm, server, request.host, self._host.settings)
-        cookie = f"{farm.affinity.cookie_name}={forwarded.cookie}; Path=/" if forwarded.cookie else ""
-        place = server.address, port_of(server, secure=rewritten.scheme == "https")
-        hop = self._hop(place, rewritten, headers, farm.protocol, cookie)
-        if hop is None:
-            return error_page(502, 3, code=CANNOT_CONNECT)
-        if forwarded.web_socket:
-            return await self._web_socket(request, hop)
-        return await self._exchange(request, hop)
+            self._host.arr.finish(forwarded, status, by_arr=hop.failed)
 
     def _hop(
         self,
@@ -150,15 +149,14 @@ class Front:
         rewritten: Rewritten,
         headers: CIMultiDict[str],
         protocol: FarmProtocol | Proxy,
-        set_cookie: str = "",
-    ) -> Hop | None:
-        """None when nothing listens there."""
+    ) -> Hop:
         url = self._client.url(*place, rewritten.path, rewritten.scheme)
-        log_id = headers[protocol.log_guid_name]
         names = (f"{place[0]}:{place[1]}", place[0], headers["Host"])
-        return None if url is None else Hop(url, headers, protocol, log_id, names, set_cookie)
+        return Hop(url, headers, protocol, headers[protocol.log_guid_name], names)
 
     async def _exchange(self, request: web.BaseRequest, hop: Hop) -> web.StreamResponse:
+        if hop.url is None:
+            return hop.lost(CANNOT_CONNECT)
         body: Any = None
         if request.body_exists:
             length = request.content_length
@@ -182,11 +180,11 @@ class Front:
                 never_there = isinstance(error, aiohttp.ClientConnectorError)
                 if attempt == 1 and again and not self._taken[hop.log_id] and not never_there:
                     continue
-                return error_page(502, 3, code=CANNOT_CONNECT if never_there else CUT)
+                return hop.lost(CANNOT_CONNECT if never_there else CUT)
             except TimeoutError:
-                return error_page(502, 3, code=TIMEOUT)
+                return hop.lost(TIMEOUT)
             except aiohttp.ClientError:
-                return error_page(502, 3, code=INVALID_RESPONSE)
+                return hop.lost(INVALID_RESPONSE)
             finally:
                 self._taken.pop(hop.log_id, None)
             return await self._back(request, response, hop)
@@ -209,20 +207,21 @@ class Front:
                 headers.pop("Content-Length", None)
                 return web.Response(status=response.status, reason=response.reason, headers=headers, body=body)
         except (aiohttp.ClientError, TimeoutError, OSError):
-            return error_page(502, 3, code=CUT)
-        return await self._stream(request, response, headers)
+            return hop.lost(CUT)
+        return await self._stream(request, response, headers, hop)
 
     async def _stream(
-        self, request: web.BaseRequest, response: aiohttp.ClientResponse, headers: CIMultiDict[str]
+        self, request: web.BaseRequest, response: aiohttp.ClientResponse, headers: CIMultiDict[str], hop: Hop
     ) -> web.StreamResponse:
         out = web.StreamResponse(status=response.status, reason=response.reason, headers=headers)
-        request[_STARTED] = True
+        hop.begun = True
         await out.prepare(request)
         try:
             async for piece in response.content.iter_any():
                 await out.write(piece)
             await out.write_eof()
         except (aiohttp.ClientError, TimeoutError, OSError):
+            hop.failed = True
             if request.transport is not None:
                 request.transport.abort()
         finally:
@@ -230,6 +229,8 @@ class Front:
         return out
 
     async def _web_socket(self, request: web.BaseRequest, hop: Hop) -> web.StreamResponse:
+        if hop.url is None:
+            return hop.lost(CANNOT_CONNECT)
         headers = hop.headers.copy()
         for name in _WEB_SOCKET:
             headers.popall(name, None)
@@ -248,7 +249,7 @@ class Front:
             return error_page(502, 5, "The WebSocket could not be opened")
         chosen = [upstream.protocol] if upstream.protocol else []
         downstream = web.WebSocketResponse(autoping=False, protocols=chosen, max_msg_size=0)
-        request[_STARTED] = True
+        hop.begun = True
         await downstream.prepare(request)
         pumps = {asyncio.ensure_future(_pump(upstream, downstream)), asyncio.ensure_future(_pump(downstream, upstream))}
         try:
@@ -262,13 +263,6 @@ class Front:
 
 
 # -- private ---------------------------------------------------------------------------------------------
-
-
-def _broken_off(request: web.BaseRequest) -> web.Response:
-    """A ForcefulStop (arr.md 5.4): 502.3, or a reset where the response had begun."""
-    if request.get(_STARTED) and request.transport is not None:
-        request.transport.abort()
-    return error_page(502, 3, code=CUT)
 
 
 async def _pump(

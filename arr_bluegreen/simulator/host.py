@@ -61,6 +61,7 @@ class SimulatedHost:
         self.arr = SimulatedArr(self.config, self.iis, clock, self.settings, self.exchange)
         self.net = PortMap()
         self.journal: list[str] = []
+        self._seen: dict[str, tuple[float, bytes | None]] = {}
         self.config.listeners.append(self._configured)
 
     @property
@@ -122,7 +123,7 @@ class SimulatedHost:
     ) -> Outcome:
         """What the rewrite rules make of a request (Host header ``name``) that has entered a site (arr.md 2.2)."""
         reading = self.config.reading
-        web_config = self.files.read_bytes(ntpath.join(site.physical_path, "web.config")) or b""
+        web_config = self._file_of(site, "web.config") or b""
         if b"<rewrite" not in web_config:
             web_config = b""
         path, _, query = target.partition("?")
@@ -133,7 +134,7 @@ class SimulatedHost:
         """Whether a site has an application of its own: every slot, and a front site with one in its folder."""
         if not any(one.name == site.name for one in self.arr.front_sites()):
             return True
-        return self.files.read_bytes(ntpath.join(site.physical_path, APP_FILE)) is not None
+        return self._file_of(site, APP_FILE) is not None
 
     def slot_sites(self, *readings: Reading) -> tuple[str, ...]:
         """The names of the sites that a farm server's address and port lead to, in any of the readings."""
@@ -166,6 +167,17 @@ class SimulatedHost:
         )
 
     # -- private -----------------------------------------------------------------------------------------
+
+    def _file_of(self, site: Site, name: str) -> bytes | None:
+        """A file of a site's folder that every request asks for: on disk it is looked at every ``poll_seconds``."""
+        path = ntpath.join(site.physical_path, name)
+        if isinstance(self.files, MemoryDrives):
+            return self.files.read_bytes(path)
+        now = self.clock.monotonic()
+        seen = self._seen.get(path)
+        if seen is None or now - seen[0] > self.settings.poll_seconds:
+            seen = self._seen[path] = (now, self.files.read_bytes(path))
+        return seen[1]
 
     def _configured(self, before: Reading, after: Reading) -> None:
         self.journal.append(f"configuration {after.digest[:12]}")

@@ -150,6 +150,7 @@ class Listeners:
         if execution is None:
             return error_page(503, 0, "The application pool is not available")
         try:
+            await self._started(execution)
             return await self._inside(request, execution, port, secure=secure)
         except asyncio.CancelledError:
             if not killed:
@@ -159,6 +160,12 @@ class Listeners:
         finally:
             if not execution.worker.gone:
                 host.iis.finish(execution)
+
+    async def _started(self, execution: Execution) -> None:
+        if execution.worker.held:
+            started = asyncio.Event()
+            self._host.iis.when_started(execution, started.set)
+            await started.wait()
 
     async def _inside(
         self, request: web.BaseRequest, execution: Execution, port: int, *, secure: bool

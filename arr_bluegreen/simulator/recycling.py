@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from arr_bluegreen.simulator.reading import Reading
-from arr_bluegreen.simulator.schema import Node
+from arr_bluegreen.simulator.schema import Node, span_seconds
 from arr_bluegreen.simulator.schema_sections import SECTIONS
 
 _LIST = {
@@ -46,7 +46,9 @@ def recycled_for(reading: Reading, pool: str) -> tuple[str, ...] | None:
         schema = _at(node, path)
         for name in names:
             written = (one.get(name) for one in places if one is not None)
-            found.append(next((text for text in written if text is not None), schema.attributes[name].default or ""))
+            attribute = schema.attributes[name]
+            text = next((text for text in written if text is not None), attribute.default or "")
+            found.append(str(span_seconds(text)) if attribute.kind == "timeSpan" else text)
     found += [one.get("value", "") for one in own.iterfind("recycling/periodicRestart/schedule/add")]
     return tuple(found)
 

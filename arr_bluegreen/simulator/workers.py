@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,10 @@ from arr_bluegreen.webfarm import RunState, WorkerProcess
 
 @dataclass(eq=False, slots=True)
 class Worker:
-    """One w3wp.exe with its applications by site name (lower case) and the requests in it."""
+    """One w3wp.exe with its applications by site name (lower case) and the requests in it.
+
+    ``held``: it is no process yet, since the one before it must end first; ``waiting`` is called when it is one.
+    """
 
     pool: str
     pid: int
@@ -21,6 +25,11 @@ class Worker:
     executions: set[Execution] = field(default_factory=set)
     retiring: bool = False
     gone: bool = False
+    held: bool = False
+    waiting: list[Callable[[], None]] = field(default_factory=list)
+    last_active: float = 0.0
+    taken: int = 0
+    """Requests so far."""
 
     @property
     def process(self) -> WorkerProcess:
@@ -43,12 +52,17 @@ class Execution:
 
 @dataclass(eq=False, slots=True)
 class Pool:
-    """What WAS holds of one pool."""
+    """What WAS holds of one pool; ``crashes`` are the times of those that rapid-fail protection still counts."""
 
     state: RunState = RunState.STOPPED
     workers: list[Worker] = field(default_factory=list)
     turn: int = 0
+    crashes: deque[float] = field(default_factory=deque)
 
     def current(self) -> list[Worker]:
         """Those that take new requests."""
         return [one for one in self.workers if not one.retiring]
+
+    def processes(self) -> list[Worker]:
+        """Those that exist, the retiring ones too."""
+        return [one for one in self.workers if not one.held]
