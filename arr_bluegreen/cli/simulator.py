@@ -14,6 +14,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,16 +54,25 @@ def add(parser: Parser) -> None:
         "--password-env", metavar="VAR", default="ARR_BLUEGREEN_PASSWORD", help="variable with the password"
     )
     run.add_argument("--basic", action="store_true", help="take Basic and unencrypted messages over HTTP too")
-    run.add_argument("--fault", action="append", default=[], metavar="FAULT", help="plan a WinRM or tool fault")
     run.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting: what nobody knows of ARR"
+        "--fault",
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help="plan a WinRM or tool fault (simulator fault --list)",
+    )
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting: what the documents do not say (simulator fault --list)",
     )
     run.add_argument("--rtt-ms", type=float, default=0.0, metavar="MS", help="added round-trip time of WinRM")
     show = verb(verbs, "show", "the state of a running simulator", _show)
     fault = verb(verbs, "fault", "do something to a running simulator", _fault)
-    fault.add_argument(
-        "fault", nargs="+", metavar="FAULT", help="such as recycle, kill:pool=shop-blue, rtt:ms=20, set:NAME=VALUE"
-    )
+    fault.add_argument("fault", nargs="*", metavar="FAULT", help="such as recycle, kill:pool=shop-blue, set:NAME=VALUE")
+    fault.add_argument("--list", action="store_true", help="say every fault and setting there is, and do nothing")
     for one in (show, fault):
         one.add_argument("--admin", metavar="URL", help=f"its admin_url (default: ${ADMIN})")
 
@@ -73,7 +83,7 @@ def add(parser: Parser) -> None:
 def _run(arguments: argparse.Namespace, out: Output) -> ExitCode:
     wanted = _wanted(arguments)
     try:
-        asyncio.run(_serve(wanted))
+        asyncio.run(_serve(wanted, out))
     except ModuleNotFoundError as error:
         raise RefusedError(
             f"the simulator needs {error.name}", hint="pip install 'arr-bluegreen[simulator]'"
@@ -134,7 +144,7 @@ def _own_config(root: Path) -> Path:
     return path
 
 
-async def _serve(wanted: Wanted) -> None:
+async def _serve(wanted: Wanted, out: Output) -> None:
     from arr_bluegreen.simulator.running import run_machine
 
     machine = await run_machine(wanted)
@@ -143,7 +153,11 @@ async def _serve(wanted: Wanted) -> None:
     _on_signals(loop, stop.set)
     if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
         threading.Thread(target=_until_stdin_closes, args=(loop, stop), daemon=True).start()
-    print(json.dumps(_ready(wanted, machine)), flush=True)
+    ready = _ready(wanted, machine)
+    if sys.stdout.isatty() and not out.json:
+        out.result(ready, lines=_welcome(ready))
+    else:
+        print(json.dumps(ready), flush=True)
     try:
         await stop.wait()
     finally:
@@ -166,6 +180,18 @@ def _ready(wanted: Wanted, machine: RunningMachine) -> dict[str, Any]:
         "root": str(wanted.root),
         "pid": os.getpid(),
     }
+
+
+def _welcome(ready: dict[str, Any]) -> list[str]:
+    """The same for someone at a terminal."""
+    ports = {"HTTP": ready["winrm_port"], "HTTPS": ready["winrm_tls_port"]}
+    winrm = [f"{name} on port {port}" for name, port in ports.items() if port]
+    return [
+        f"A simulated Windows host with IIS and ARR, until Ctrl+C. Its front is {ready['front_url']}",
+        f"WinRM: {', '.join(winrm) or 'none'}, for {', '.join(ready['users'])}",
+        f"Its configuration, yours to edit: {ready['config']}",
+        f"Look at it, disturb it:  arr-bluegreen simulator show --admin {ready['admin_url']}",
+    ]
 
 
 def _on_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
@@ -194,10 +220,52 @@ def _show(arguments: argparse.Namespace, out: Output) -> ExitCode:
         for one in farm["servers"]
     ]
     out.table(state, ("farm", "server", "enabled", "state", "healthy", "requests"), rows, title=state["computer"])
+    if not out.json:
+        out.result(state, lines=_also(state))
     return ExitCode.DONE
 
 
+def _also(state: dict[str, Any]) -> list[str]:
+    """What else there is to know, for people."""
+    told = [""]
+    for kind in ("site", "pool"):
+        told += [f"{kind} {one['name']}: {one['state']}{_working(one)}" for one in state[f"{kind}s"]]
+    told += [f"port {one['port']} of {one['ip']} is 127.0.0.1:{one['real']}" for one in state["ports"]]
+    told += [f"its configuration cannot be loaded: {state['broken']}"] if state["broken"] else []
+    planned = [one["fault"] for one in state.get("faults", {}).get("planned", ())]
+    return told + ([f"planned: {', '.join(planned)}"] if planned else [])
+
+
+def _working(pool: dict[str, Any]) -> str:
+    pids = [str(one["pid"]) for one in pool.get("workers", ())]
+    return f", pid {', '.join(pids)}, {pool['requests'] or 0} requests" if pids else ""
+
+
+def _listed(out: Output) -> ExitCode:
+    from arr_bluegreen.simulator.faults import TOOL_FAULTS
+    from arr_bluegreen.simulator.hostfaults import HOST_FAULTS
+    from arr_bluegreen.simulator.settings import CHOICES, SimulatorSettings
+
+    settings = asdict(SimulatorSettings())
+    value = {"now": HOST_FAULTS, "planned": TOOL_FAULTS, "settings": settings}
+    lines = ["At once:", *(f"  {one}" for one in HOST_FAULTS.values()), "  clear, nothing planned is left"]
+    lines += ["Planned, for WinRM and what runs there:", *(f"  {one}" for one in TOOL_FAULTS.values())]
+    lines += ["  each with kind=, at=N (the n-th such moment), times=N (0: for ever) too"]
+    lines += ["Settings (set:NAME=VALUE, or run --set NAME=VALUE), with their defaults:"]
+    lines += [f"  {name}={default}{_of(CHOICES.get(name, ()))}" for name, default in settings.items()]
+    out.result(value, lines)
+    return ExitCode.DONE
+
+
+def _of(choices: tuple[str, ...]) -> str:
+    return f"  ({' | '.join(choices)})" if choices else ""
+
+
 def _fault(arguments: argparse.Namespace, out: Output) -> ExitCode:
+    if arguments.list:
+        return _listed(out)
+    if not arguments.fault:
+        raise UsageError("which fault?", hint="arr-bluegreen simulator fault --list names them.")
     answer = _ask(arguments, "POST", "/fault", {"faults": arguments.fault})
     out.result(answer, lines=answer["done"])
     return ExitCode.DONE

@@ -10,23 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arr_bluegreen.errors import ConfigurationError
-from arr_bluegreen.simulator.appcmd_arguments import Command, Indexer, parse_command, parse_path
-from arr_bluegreen.simulator.appcmd_backups import add_backup, delete_backup, list_backups
-from arr_bluegreen.simulator.appcmd_config import Place, section_place
-from arr_bluegreen.simulator.appcmd_errors import (
-    AppcmdError,
-    configuration_error,
-    hresult_error,
-    malformed_indexer,
-    syntax,
-    unknown_attribute,
-)
-from arr_bluegreen.simulator.appcmd_listing import list_config, list_objects
+from arr_bluegreen.simulator.appcmd_arguments import Command, parse_command
+from arr_bluegreen.simulator.appcmd_backups import BACKUP_VERBS
+from arr_bluegreen.simulator.appcmd_errors import AppcmdError, as_appcmd_error, configuration_error
+from arr_bluegreen.simulator.appcmd_listing import list_objects
 from arr_bluegreen.simulator.appcmd_objects import add_object, delete_object, set_object
 from arr_bluegreen.simulator.appcmd_run import Run
-from arr_bluegreen.simulator.appcmd_schema import ONLY_AT_THE_TOP, SECTIONS
+from arr_bluegreen.simulator.appcmd_sections import CONFIG_VERBS
 from arr_bluegreen.simulator.appcmd_verbs import run_verb
 from arr_bluegreen.simulator.config import ChangedOnDisk
+from arr_bluegreen.simulator.config_errors import NoItem, Refused, UnknownName
 from arr_bluegreen.simulator.faults import Faults
 
 if TYPE_CHECKING:
@@ -54,9 +47,12 @@ def run_appcmd(
         machine.config.poll()
         _whole(machine)
         run = Run(machine, faults or Faults(), command)
-        exit_code = _DO[command.verb](run)
+        exit_code = _verb(command)(run)
     except AppcmdError as error:
         failed, exit_code = error.text(), error.exit_code
+    except (NoItem, UnknownName, Refused) as error:
+        told = as_appcmd_error(error)
+        failed, exit_code = told.text(), told.exit_code
     except (ConfigurationError, ChangedOnDisk) as error:
         broken = configuration_error(f"{error}\n", 1168, _PLACE)
         failed, exit_code = broken.text(), broken.exit_code
@@ -66,100 +62,24 @@ def run_appcmd(
     return AppcmdAnswer(text, exit_code)
 
 
-# -- private: set and clear config --------------------------------------------------------------------------
-
-
-def _set_config(run: Run) -> int:
-    section, location = _section(run.command)
-    place = section_place(run.root, section, location)
-    for name, value in run.command.without("section", "commit"):
-        _apply(place, name, value)
-    run.applied(section, location)
-    run.commit()
-    return 0
-
-
-def _apply(place: Place, name: str, value: str | None) -> None:
-    path = parse_path(name.lstrip("+-"))
-    if not path:
-        raise unknown_attribute(name)
-    last = path[-1]
-    if name[0] in "+-":
-        if not isinstance(last, Indexer) or value is not None:
-            raise malformed_indexer()
-        target = place.walk(path[:-1])
-        if name[0] == "+":
-            target.add(last)
-        else:
-            target.item(last).remove()
-    elif isinstance(last, Indexer) or value is None:
-        raise syntax(f"Failed to process input: The parameter '{name}' has no value (HRESULT=80070057).")
-    else:
-        place.walk(path[:-1]).set(last, value)
-
-
-def _clear_config(run: Run) -> int:
-    section, location = _section(run.command)
-    element = section_place(run.root, section, location).made()
-    for child in list(element):
-        element.remove(child)
-    for name in list(element.attrib):
-        del element.attrib[name]
-    element.text = None
-    run.applied(section, location)
-    run.commit()
-    return 0
-
-
-def _section(command: Command) -> tuple[str, str]:
-    """The section, and the location it is set for ("" at the top)."""
-    asked = command.value("section")
-    if asked is None:
-        raise AppcmdError('Must specify "section" parameter.', 87)
-    section = next((one for one in SECTIONS if one.casefold() == asked.casefold()), None)
-    if section is None:
-        raise AppcmdError(f'Unknown config section "{asked}".  Replace with ? for help.', 1168)
-    location = (command.identifier or "").removeprefix("MACHINE/WEBROOT/APPHOST").strip("/")
-    if location and (command.value("commit") or "").casefold() != "apphost":
-        raise syntax("This simulated host writes applicationHost.config only: give /commit:apphost.")
-    if location and section in ONLY_AT_THE_TOP:
-        text = "This configuration section cannot be used at this path."
-        raise hresult_error(0x80070021, "Failed to process input.", text)
-    return section, location
-
-
 # -- private: which verb does what ----------------------------------------------------------------------------
 
 
-def _list(run: Run) -> int:
-    if run.command.object == "config":
-        section, location = _section(run.command)
-        return list_config(run, section, location)
-    return list_backups(run) if run.command.object == "backup" else list_objects(run)
-
-
-def _set(run: Run) -> int:
-    return _set_config(run) if run.command.object == "config" else set_object(run)
-
-
-def _add(run: Run) -> int:
-    return add_backup(run) if run.command.object == "backup" else add_object(run)
-
-
-def _delete(run: Run) -> int:
-    return delete_backup(run) if run.command.object == "backup" else delete_object(run)
-
-
-_DO: dict[str, Callable[[Run], int]] = {
-    "list": _list,
-    "set": _set,
-    "clear": _clear_config,
-    "add": _add,
-    "delete": _delete,
+_VERBS: dict[str, Callable[[Run], int]] = {
+    "list": list_objects,
+    "set": set_object,
+    "add": add_object,
+    "delete": delete_object,
     "start": run_verb,
     "stop": run_verb,
     "recycle": run_verb,
 }
+"""Of sites, applications, virtual directories, pools, worker processes and requests."""
+
+
+def _verb(command: Command) -> Callable[[Run], int]:
+    of_its_own = {"config": CONFIG_VERBS, "backup": BACKUP_VERBS}.get(command.object, _VERBS)
+    return of_its_own[command.verb]
 
 
 def _may_read(machine: Machine) -> None:

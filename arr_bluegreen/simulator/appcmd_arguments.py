@@ -6,15 +6,7 @@ import re
 from dataclasses import dataclass
 
 from arr_bluegreen.simulator.appcmd_errors import malformed_indexer, syntax
-
-
-@dataclass(frozen=True, slots=True)
-class Indexer:
-    """``[@position,name='value',...]``; the position is "" when none is given."""
-
-    pairs: tuple[tuple[str, str], ...]
-    position: str = ""
-
+from arr_bluegreen.simulator.config_tree import Indexer
 
 Path = tuple[str | Indexer, ...]
 
@@ -98,8 +90,8 @@ _OBJECTS = {
     "apppool": ("list", "add", "set", "delete", "start", "stop", "recycle"),
     "wp": ("list",),
     "request": ("list",),
-    "backup": ("list", "add", "delete"),
-    "config": ("list", "set", "clear"),
+    "backup": ("list", "add", "delete", "restore"),
+    "config": ("list", "set", "clear", "search"),
 }
 
 

@@ -1,4 +1,4 @@
-"""add, list, delete backup: copies on the simulated drive (arr.md 4.6). Restore, which stops IIS, is not played."""
+"""add, list, delete, restore backup: copies on the simulated drive (arr.md 4.6)."""
 
 from __future__ import annotations
 
@@ -38,6 +38,22 @@ def delete_backup(run: Run) -> int:
     run.machine.files.delete_folder(rf"{FOLDER}\{name}")
     run.say(f'BACKUP object "{name}" deleted')
     return 0
+
+
+def restore_backup(run: Run) -> int:
+    """The copy in place of all that was written since, other people's changes too; the server is stopped for it, so
+    every worker process and its run-time state is lost."""
+    name = run.identifier("name") or ""
+    data = run.machine.files.read_bytes(rf"{FOLDER}\{name}\applicationHost.config") if name in _names(run) else None
+    if data is None:
+        raise no_object("BACKUP", name)
+    run.machine.config.commit(data)
+    run.machine.iis.reboot()
+    run.say(f'Restored configuration from backup "{name}"')
+    return 0
+
+
+BACKUP_VERBS = {"add": add_backup, "list": list_backups, "delete": delete_backup, "restore": restore_backup}
 
 
 # -- private ------------------------------------------------------------------------------------------

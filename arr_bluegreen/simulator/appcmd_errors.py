@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from arr_bluegreen.simulator.config_errors import (
+    BadValue,
+    Duplicate,
+    Incomplete,
+    NoItem,
+    NotDeclared,
+    NotHere,
+    Refused,
+    UnknownName,
+)
+
 
 class AppcmdError(Exception):
     """One failure. With ``hresult`` the second envelope; ``bare`` text has no envelope at all (syntax errors)."""
@@ -45,14 +56,32 @@ def no_object(kind: str, name: str) -> AppcmdError:
     return AppcmdError(f'Cannot find {kind} object with identifier "{name}".', 1168)
 
 
-def no_element() -> AppcmdError:
-    """An indexer that no item fits."""
-    return AppcmdError("Cannot find requested collection element.", 1168)
+def unknown_section(name: str) -> AppcmdError:
+    """A section that is not declared."""
+    return AppcmdError(f'Unknown config section "{name}".  Replace with ? for help.', 1168)
 
 
-def unknown_attribute(name: str) -> AppcmdError:
-    """A name that the schema has not."""
-    return AppcmdError(f'Unknown attribute "{name}".  Replace with -? for help.', 87)
+def as_appcmd_error(error: NoItem | UnknownName | Refused) -> AppcmdError:
+    """What the configuration system says no to, in appcmd's words (arr.md 4.4)."""
+    match error:
+        case NoItem():
+            return AppcmdError("Cannot find requested collection element.", 1168)
+        case UnknownName(kind="section"):
+            return syntax(f"This simulated host knows no schema of the section {error.name}.")
+        case UnknownName():
+            return AppcmdError(f'Unknown attribute "{error.name}".  Replace with -? for help.', 87)
+        case BadValue():
+            return configuration_error(f"{error.description}\n", 13)
+        case Duplicate():
+            return AppcmdError(f"New {error.tag} object missing required attributes. {error.description}\n. ", 183)
+        case Incomplete():
+            return AppcmdError(f"New {error.tag} object missing required attributes. ", 87)
+        case NotDeclared():
+            return unknown_section(error.section)
+        case NotHere():
+            return hresult_error(error.code or 0, "Failed to process input.", error.description)
+        case _:
+            return configuration_error(f"{error.description}\n", 13)
 
 
 def syntax(message: str) -> AppcmdError:

@@ -9,10 +9,10 @@ from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
-from arr_bluegreen.simulator.appcmd_config import Place, section_place
-from arr_bluegreen.simulator.appcmd_errors import hresult_error, syntax
+from arr_bluegreen.simulator.appcmd_errors import hresult_error
 from arr_bluegreen.simulator.appcmd_objects import applications, find_object, virtual_directories
 from arr_bluegreen.simulator.appcmd_run import Run
+from arr_bluegreen.simulator.config_tree import Place
 from arr_bluegreen.simulator.workers import Execution, Worker
 
 
@@ -32,25 +32,6 @@ def list_objects(run: Run) -> int:
     found = [one for one in _LIST[run.command.object](run) if _fits(run, one)]
     _print(run, found)
     return 0 if found else 1
-
-
-def list_config(run: Run, section: str, location: str) -> int:
-    """The section, wrapped in its groups, with what is written explicitly only."""
-    if run.command.value("config") is not None:
-        raise syntax("This simulated host lists explicit values only, not /config:*.")
-    place = section_place(run.root, section, location)
-    shown = copy.deepcopy(place.made())
-    shown.tail = None
-    if run.command.value("xml") is not None:
-        _print_config_xml(run, section, location, shown)
-        return 0
-    for tag in reversed(section.split("/")[:-1]):
-        outer = etree.Element(tag)
-        outer.append(shown)
-        shown = outer
-    etree.indent(shown, "  ")
-    run.say(etree.tostring(shown, encoding="unicode"))
-    return 0
 
 
 # -- private: kinds -------------------------------------------------------------------------------------------
@@ -90,10 +71,10 @@ def _apps(run: Run) -> list[Listed]:
     for name, app, site in applications(run):
         pool = pools.get(name.casefold(), "")
         told = {
-            "path": app.made().get("path", ""),
+            "path": app.get("path"),
             "APP.NAME": name,
             "APPPOOL.NAME": pool,
-            "SITE.NAME": site.made().get("name", ""),
+            "SITE.NAME": site.get("name"),
         }
         found.append(Listed("APP", name, f"applicationPool:{pool}", told, app))
     return found
@@ -102,8 +83,8 @@ def _apps(run: Run) -> list[Listed]:
 def _vdirs(run: Run) -> list[Listed]:
     found: list[Listed] = []
     for name, app, vdir in virtual_directories(run):
-        folder, path = vdir.made().get("physicalPath", ""), vdir.made().get("path", "")
-        told = {"VDIR.NAME": name, "physicalPath": folder, "path": path, "APP.NAME": app.made().get("path", "")}
+        folder, path = vdir.get("physicalPath"), vdir.get("path")
+        told = {"VDIR.NAME": name, "physicalPath": folder, "path": path, "APP.NAME": app.get("path")}
         found.append(Listed("VDIR", name, f"physicalPath:{folder}", told, vdir))
     return found
 
@@ -168,7 +149,7 @@ def _fits(run: Run, one: Listed) -> bool:
     for name, value in command.without(*_FORMATS, "elapsed"):
         there = known.get(name.casefold())
         if there is None and one.place is not None:
-            there = one.place.made().get(name, "")
+            there = one.place.get(name)
         if (there or "").casefold() != (value or "").casefold():
             return False
     return True
@@ -211,10 +192,3 @@ def _config_text(one: Listed) -> str:
     shown.tail = None
     etree.indent(shown, "  ")
     return etree.tostring(shown, encoding="unicode")
-
-
-def _print_config_xml(run: Run, section: str, location: str, shown: etree._Element) -> None:
-    where = "MACHINE/WEBROOT/APPHOST" + (f"/{location}" if location else "")
-    head = f'CONFIG.SECTION={quoteattr(section)} path={quoteattr(where)} overrideMode="Inherit" locked="false"'
-    run.say('<?xml version="1.0" encoding="UTF-8"?>')
-    run.say(f"<appcmd><CONFIG {head}>{etree.tostring(shown, encoding='unicode')}</CONFIG></appcmd>")

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from arr_bluegreen.simulator.appcmd_arguments import Command
-from arr_bluegreen.simulator.appcmd_config import Place, section_place
 from arr_bluegreen.simulator.appcmd_errors import AppcmdError, configuration_error, hresult_error
+from arr_bluegreen.simulator.config_tree import Place, section_place
 from arr_bluegreen.simulator.editing import written
 from arr_bluegreen.simulator.faults import Faults, What
 
 if TYPE_CHECKING:
     from arr_bluegreen.simulator.programs import Machine
 
+TOP = "MACHINE/WEBROOT/APPHOST"
 SITES = "system.applicationHost/sites"
 POOLS = "system.applicationHost/applicationPools"
 
@@ -37,9 +38,8 @@ class Run:
 
     def applied(self, section: str, location: str) -> None:
         """The success line of set config, printed before the commit (arr.md 4.3)."""
-        top = "MACHINE/WEBROOT/APPHOST"
-        where = f"{top}/{location}" if location else top
-        at = f'at configuration commit path "{top}"'
+        where = f"{TOP}/{location}" if location else TOP
+        at = f'at configuration commit path "{TOP}"'
         self.say(f'Applied configuration changes to section "{section}" for "{where}" {at}')
 
     def commit(self) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from arr_bluegreen.errors import RemoteError
 from arr_bluegreen.simulator.appcmd_errors import AppcmdError, hresult_error
 from arr_bluegreen.simulator.appcmd_objects import find_object
 from arr_bluegreen.simulator.appcmd_run import Run
-from arr_bluegreen.webfarm import RunState, Site
+from arr_bluegreen.webfarm import RunState
 
 _FAILED = "Command execution failed."
 
@@ -16,7 +17,7 @@ def run_verb(run: Run) -> int:
     name = run.identifier(f"{kind}.name", "name")
     if name is None:
         raise AppcmdError(f"Must use exact identifer for {kind.upper()} object with verb {verb.upper()}.", 50)
-    name = find_object(run, kind, name).made().get("name", "")
+    name = find_object(run, kind, name).get("name")
     if kind == "site":
         _site(run, verb, name)
     else:
@@ -31,24 +32,10 @@ def run_verb(run: Run) -> int:
 
 def _site(run: Run, verb: str, name: str) -> None:
     iis = run.machine.iis
-    if verb == "start" and _invalid(run, name):
-        raise hresult_error(0x800710D8, _FAILED, "The object identifier does not represent a valid object.")
-    (iis.start_site if verb == "start" else iis.stop_site)(name)
-
-
-def _invalid(run: Run, name: str) -> bool:
-    """A site WAS would not start: no root application, or a binding that a started site has (arr.md 4.4)."""
-    reading = run.machine.config.reading
-    site = reading.site(name)
-    if site is None or not any(one.path == "/" for one in site.applications):
-        return True
-    started = {one.name for one in run.machine.iis.sites() if one.state is RunState.STARTED} - {site.name}
-    others = (one for one in reading.sites if one.name in started)
-    return any(_bindings(site) & _bindings(other) for other in others)
-
-
-def _bindings(site: Site) -> set[tuple[str, str]]:
-    return {(one.protocol, one.information.casefold()) for one in site.bindings}
+    try:
+        (iis.start_site if verb == "start" else iis.stop_site)(name)
+    except RemoteError as error:
+        raise hresult_error(error.code or 0, _FAILED, str(error)) from error
 
 
 def _pool(run: Run, verb: str, name: str) -> None:

@@ -3,13 +3,16 @@
 | rule | arr.md |
 |---|---|
 | a server new to a process, or just enabled, is Active and healthy | 5.6 |
-| URL test: interval, retries, timeout, status and response match | 5.1 |
+| URL test: interval, retries, timeout, status and response match; each process tests for itself | 5.1 |
 | live-traffic test marks unhealthy, never healthy | 5.2 |
 | below ``minServers`` healthy ones the tests are not believed | 5.3 |
 | Drain keeps affine clients, GracefulStop moves them, ForcefulStop cuts; nobody left is 502.4 | 5.4 |
-| cookie and host-name affinity | 5.5 |
+| cookie affinity; host-name affinity, as many servers as the host's item says | 5.5 |
 | state, health, counters and mappings go with the process; a health change resets counters | 5.6 |
-| 502.3 counts as failed, 502.4 counts nowhere | 5.7 |
+| a request that got no answer is 502.3 and counts as failed, 502.4 counts nowhere | 5.7 |
+| a farm that is off is no farm | 5.7 |
+
+What no document says is a setting (``settings``).
 """
 
 from __future__ import annotations
@@ -91,9 +94,8 @@ class SimulatedArr:
         for address, wanted in healthy.items():
             server = self._server(configured, address)
             for process in self._processes.reached():
-                self._processes.set_health(
-                    self._processes.memory(process, configured.name).server(server.address), wanted
-                )
+                memory = self._processes.memory(process, configured.name)
+                self._processes.set_health(memory, server.address, wanted)
         self._tell()
 
     def test_health(
@@ -106,9 +108,10 @@ class SimulatedArr:
         response_match: str,
         done: Callable[[HealthTest], None],
     ) -> None:
-        """One test of one server with these arguments and no other (issue 5); ``done`` gets the result. Raises
-        ``NoSuchObject``."""
+        """One test of one server, by ARR in a worker process, with these arguments and no other (issue 5); ``done``
+        gets the result. Raises as ``set_state``."""
         server = self._server(self._farm(farm), address)
+        self._processes.reached()
         if not server.enabled and not self._settings.test_health_works_on_disabled:
             done(HealthTest(TestResult.CONNECTION_FAILURE, 0, 12029))
             return
@@ -121,14 +124,9 @@ class SimulatedArr:
     def remove_mapping(self, farm: str, address: str) -> int:
         """Host-name affinity mappings to a server go, in every process; how many. Raises ``NoSuchObject``."""
         configured = self._farm(farm)
-        key = self._server(configured, address).address.casefold()
-        removed = 0
-        for process in self._processes.reached():
-            memory = self._processes.memory(process, configured.name)
-            kept = {host: mapped for host, mapped in memory.hosts.items() if mapped[0] != key}
-            removed += len(memory.hosts) - len(kept)
-            memory.hosts = kept
-        return removed
+        name = self._server(configured, address).address
+        memories = [self._processes.memory(one, configured.name) for one in self._processes.reached()]
+        return sum(one.forget(name) for one in memories)
 
     def reset_counters(self, farm: str) -> None:
         """ResetCounters of a farm. Raises ``NoSuchObject``."""
@@ -160,6 +158,13 @@ class SimulatedArr:
         """The sites of setting ``front_sites``, else every site that no farm server's address and port lead to."""
         return self._processes.front_sites()
 
+    def farm_called(self, host: str) -> WebFarm | None:
+        """The farm that a rule's target host means; None where ARR takes it for a plain host name (arr.md 2.5)."""
+        farm = self._config.reading.farm(host)
+        if farm is not None and not farm.enabled and self._settings.disabled_farm == "no-farm":
+            return None
+        return farm
+
     # -- requests ----------------------------------------------------------------------------------------------
 
     def route(self, worker: Worker, farm: WebFarm, ask: RouteAsk, cut: Callable[[], None]) -> Forwarded | None:
@@ -172,7 +177,7 @@ class SimulatedArr:
         if server is None:
             return None
         remembered = memory.server(server.address)
-        forwarded = Forwarded(remembered, server, farm, cut, ask.web_socket)
+        forwarded = Forwarded(memory, remembered, server, farm, cut, ask.web_socket)
         if farm.affinity.use_cookie and ask.cookie != token(farm.name, server.address):
             forwarded.cookie = token(farm.name, server.address)
         remembered.in_flight.add(forwarded)
@@ -183,8 +188,8 @@ class SimulatedArr:
             remembered.total += 1
         return forwarded
 
-    def finish(self, forwarded: Forwarded, status: int) -> None:
-        """The request ended with this status towards the client; 502 made here counts as failed (arr.md 5.7)."""
+    def finish(self, forwarded: Forwarded, status: int, *, by_arr: bool) -> None:
+        """The request ended with this status towards the client; a 502 that ARR made counts as failed (arr.md 5.7)."""
         if forwarded.over:
             return
         forwarded.over = True
@@ -194,12 +199,14 @@ class SimulatedArr:
             memory.web_sockets = max(0, memory.web_sockets - 1)
             return
         memory.current = max(0, memory.current - 1)
-        if status == 502:
+        if by_arr:
             memory.failed += 1
+            if not self._settings.unreachable_is_live_failure:
+                return
         check = forwarded.farm.health_check
         period = check.live_traffic_failure_period.total_seconds()
         if period > 0 and status_matches(check.live_traffic_failure_codes, status):
-            self._processes.live_failure(memory, period, check.max_live_traffic_failures)
+            self._processes.live_failure(forwarded.remembered, memory, period, check.max_live_traffic_failures)
 
     # -- configuration -------------------------------------------------------------------------------------------
 

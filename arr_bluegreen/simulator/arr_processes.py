@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from arr_bluegreen.errors import RemoteError
 from arr_bluegreen.simulator.clock import Timers
@@ -10,9 +11,10 @@ from arr_bluegreen.simulator.config import HostConfig
 from arr_bluegreen.simulator.health import Asker, Prober
 from arr_bluegreen.simulator.iis import SimulatedIis
 from arr_bluegreen.simulator.memory_of_arr import FarmMemory, ServerMemory
+from arr_bluegreen.simulator.reading import Reading
 from arr_bluegreen.simulator.settings import SimulatorSettings
 from arr_bluegreen.simulator.workers import Worker
-from arr_bluegreen.webfarm import Server, ServerState, Site, WebFarm
+from arr_bluegreen.webfarm import ServerState, Site, WebFarm
 
 
 class Process:
@@ -51,19 +53,7 @@ class ArrProcesses:
 
     def front_sites(self) -> tuple[Site, ...]:
         """The sites of setting ``front_sites``, else every site that no farm server's address and port lead to."""
-        reading = self._config.reading
-        named = [one.strip().casefold() for one in self._settings.front_sites.split(",") if one.strip()]
-        if named:
-            return tuple(one for one in reading.sites if one.name.casefold() in named)
-        ends = {(one.address, port) for farm in reading.farms for one in farm.servers for port in _ports(one)}
-        shared = {port for _, port in ends if port not in (80, 443)}
-        return tuple(
-            one
-            for one in reading.sites
-            if not any(
-                (b.address, b.port) in ends or (b.address in ("*", "") and b.port in shared) for b in one.bindings
-            )
-        )
+        return _front_sites(self._config.reading, self._settings.front_sites)
 
     def is_front(self, worker: Worker) -> bool:
         """Whether it is one of a front pool's."""
@@ -103,7 +93,8 @@ class ArrProcesses:
         """What the process remembers of the farm; empty when it never heard of it."""
         found = process.farms.get(farm.casefold())
         if found is None:
-            found = process.farms[farm.casefold()] = FarmMemory(farm)
+            born = self._tick() if self._settings.new_process_tells_a_reset else 0
+            found = process.farms[farm.casefold()] = FarmMemory(farm, born)
         return found
 
     def remember(self, process: Process, old: WebFarm | None, farm: WebFarm, *, whole: bool) -> None:
@@ -123,22 +114,25 @@ class ArrProcesses:
                 remembered.state, remembered.healthy, remembered.failures = ServerState.ACTIVE, True, 0
         self._probe(process, farm)
 
-    def set_health(self, memory: ServerMemory, healthy: bool) -> None:
+    def set_health(self, farm: FarmMemory, address: str, healthy: bool) -> None:
         """A health change resets the counters (arr.md 5.6)."""
+        memory = farm.server(address)
         memory.failures = 0
         if memory.healthy != healthy:
             memory.healthy = healthy
-            self.reset(memory)
+            memory.live_failures.clear()
+            for one in farm.servers.values() if self._settings.health_change_resets == "farm" else [memory]:
+                self.reset(one)
             self._changed()
 
     def reset(self, memory: ServerMemory) -> None:
         """Counters begin anew, "by design" at a health change (arr.md 5.6)."""
         memory.total = memory.failed = 0
-        memory.last_reset = int(self._clock.monotonic() * 1000) + 1
+        memory.last_reset = self._tick()
         if self._settings.health_change_clears_current:
             memory.current = memory.web_sockets = 0
 
-    def live_failure(self, memory: ServerMemory, period: float, most: int) -> None:
+    def live_failure(self, farm: FarmMemory, memory: ServerMemory, period: float, most: int) -> None:
         """A bad live response: more than ``most`` within the period make the server unhealthy (arr.md 5.2)."""
         now = self._clock.monotonic()
         memory.live_failures.append(now)
@@ -146,7 +140,7 @@ class ArrProcesses:
             memory.live_failures.popleft()
         if len(memory.live_failures) > most:
             memory.live_failures.clear()
-            self.set_health(memory, False)
+            self.set_health(farm, memory.address, False)
 
     # -- private -------------------------------------------------------------------------------------------
 
@@ -189,11 +183,28 @@ class ArrProcesses:
         server = configured.server(address) if configured is not None else None
         if configured is None or server is None or not server.enabled:
             return
-        memory = self.memory(process, farm).server(address)
+        remembered = self.memory(process, farm)
+        memory = remembered.server(address)
         memory.failures = 0 if good else memory.failures + 1
-        if good or memory.failures >= max(1, configured.health_check.retries):
-            self.set_health(memory, good)
+        retries = configured.health_check.retries
+        enough = max(1, retries) if self._settings.retries_are_failures else retries + 1
+        if good or memory.failures >= enough:
+            self.set_health(remembered, address, good)
+
+    def _tick(self) -> int:
+        return int(self._clock.monotonic() * 1000) + 1
 
 
-def _ports(server: Server) -> tuple[int, int]:
-    return server.http_port, server.https_port
+@lru_cache(maxsize=64)
+def _front_sites(reading: Reading, setting: str) -> tuple[Site, ...]:
+    named = [one.strip().casefold() for one in setting.split(",") if one.strip()]
+    if named:
+        return tuple(one for one in reading.sites if one.name.casefold() in named)
+    servers = [server for farm in reading.farms for server in farm.servers]
+    ends = {(one.address, port) for one in servers for port in (one.http_port, one.https_port)}
+    shared = {port for _, port in ends if port not in (80, 443)}
+
+    def is_slot(site: Site) -> bool:
+        return any((b.address, b.port) in ends or (b.address in ("*", "") and b.port in shared) for b in site.bindings)
+
+    return tuple(one for one in reading.sites if not is_slot(one))

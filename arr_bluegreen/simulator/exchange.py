@@ -7,19 +7,19 @@ returns.
 
 from __future__ import annotations
 
-import ntpath
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from arr_bluegreen.control.interface import ProbeAnswer, ProbeRequest
-from arr_bluegreen.simulator.clock import Timer
+from arr_bluegreen.simulator.clock import Timer, Timers
+from arr_bluegreen.simulator.forwarding import forwards_left, host_header, port_of, split_host
 from arr_bluegreen.simulator.memory_of_arr import Forwarded, RouteAsk
-from arr_bluegreen.simulator.rules import Asked, Rewritten, evaluate
-from arr_bluegreen.simulator.slots import APP_FILE, SlotAnswer, SlotRequest, answer
+from arr_bluegreen.simulator.rules import Answered, Rewritten
+from arr_bluegreen.simulator.slots import SlotAnswer, SlotRequest, answer
 from arr_bluegreen.simulator.workers import Execution
-from arr_bluegreen.webfarm import Site
+from arr_bluegreen.webfarm import Site, WebFarm
 
 if TYPE_CHECKING:
     from arr_bluegreen.simulator.host import SimulatedHost
@@ -44,7 +44,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class PublicRequest:
-    """A client's request to the front; ``cookie`` is an affinity cookie's value; a WebSocket lasts ``seconds``."""
+    """A request on its way to a machine; ``host`` is its Host header.
+
+    ``cookie`` is an affinity cookie's value; ``seconds`` is how long the answer takes (a WebSocket: how long it
+    lives); ``forwards`` how often ARR may still pass it on, None before it did (arr.md 2.4).
+    """
 
     host: str
     path: str = "/"
@@ -54,6 +58,18 @@ class PublicRequest:
     cookie: str = ""
     web_socket: bool = False
     seconds: float | None = None
+    secure: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    forwards: int | None = None
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+Done = Callable[[Outcome], None]
 
 
 class Exchange:
@@ -68,8 +84,16 @@ class Exchange:
         """One request made by the machine itself; see ``health.Asker``."""
         parts = urlsplit(request.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        headers = dict(request.headers)
-        slot_request = SlotRequest(request.method, parts.path or "/", parts.query, headers, request.body.encode())
+        wanted = PublicRequest(
+            request.host or parts.netloc,
+            parts.path or "/",
+            port,
+            request.method,
+            parts.query,
+            secure=parts.scheme == "https",
+            headers=request.headers,
+            body=request.body.encode(),
+        )
         began = self._host.clock.monotonic()
 
         def answered(outcome: Outcome) -> None:
@@ -78,114 +102,43 @@ class Exchange:
             done(ProbeAnswer(outcome.status, headers, outcome.text, seconds, outcome.error))
 
         def begin() -> None:
-            place = request.host or parts.netloc
-            if self._is_public(parts.hostname or "", port, place):
-                public = PublicRequest(place, slot_request.path, port, request.method, parts.query)
-                self.send(public, answered)
-                return
-            asked = Asked(place.partition(":")[0], port, slot_request.path, parts.query, request.method)
-            located = self._host.locate(parts.hostname or "")
-            if (
-                located
-                and located[0] is self._host
-                and isinstance(evaluate(self._host.config.reading, asked), Rewritten)
-            ):
-                self.send(PublicRequest(asked.host, asked.path, port, request.method, parts.query), answered)
-                return
-            ask_site(
-                self._host, (parts.hostname or "", port), place, slot_request, request.timeout.total_seconds(), answered
-            )
+            _call(self._host, parts.hostname or "", wanted, answered, request.timeout.total_seconds())
 
         if self.delay_next_asks:
             self._host.clock.call_later(self.delay_next_asks, begin)
         else:
             begin()
 
-    def _is_public(self, address: str, port: int, name: str) -> bool:
-        """Whether this is a front site of this very machine: then rules and ARR have their say."""
-        located = self._host.locate(address)
-        if located is None or located[0] is not self._host:
-            return False
-        site = self._host.iis.site_at(located[1], port, name.partition(":")[0])
-        return site is not None and any(one.name == site.name for one in self._host.arr.front_sites())
-
-    def send(self, request: PublicRequest, done: Callable[[Outcome], None]) -> None:
+    def send(self, request: PublicRequest, done: Done) -> None:
         """A client's request to the front; ``done`` gets its end, maybe at once."""
-        _Passage(self._host, request, done).begin()
-
-
-def ask_site(
-    host: SimulatedHost,
-    place: tuple[str, int],
-    host_header: str,
-    request: SlotRequest,
-    timeout: float,
-    done: Callable[[Outcome], None],
-    seconds: float | None = None,
-) -> None:
-    """A request made by ``host`` to an address and port; ``done`` is called once, at the answer or the timeout
-    (12002)."""
-    located = host.locate(place[0])
-    if located is None:
-        done(Outcome(0, error="12007: the name could not be resolved"))
-        return
-    other, ip = located
-    site = other.iis.site_at(ip, place[1], host_header.partition(":")[0])
-    if site is None:
-        listens = other.iis.listens(ip, place[1])
-        done(Outcome(400, text="Invalid Hostname") if listens else Outcome(0, error="12029: cannot connect"))
-        return
-    visit = _Visit(other, done, seconds)
-    execution = other.iis.begin(site, visit.cut, url=request.path, verb=request.method)
-    if execution is None:
-        done(Outcome(503, text="Service Unavailable"))
-        return
-    visit.run(execution, request, timeout)
+        _Passage(self._host, self._host.address, request, done).begin()
 
 
 # -- private ---------------------------------------------------------------------------------------------
 
 
-class _Visit:
-    """A request inside a slot: waits until the application is ready, then as long as it takes to answer."""
+def _call(host: SimulatedHost, address: str, request: PublicRequest, done: Done, timeout: float) -> None:
+    """A request made by ``host`` itself; ``done`` is called once, at the answer or the timeout (WinHTTP's numbers,
+    arr.md 5.7)."""
+    located = host.locate(address)
+    if located is None:
+        done(Outcome(0, error="12007: the name could not be resolved"))
+        return
+    once = _Once(host.clock, done)
+    _Passage(*located, request, once).begin()
+    once.within(timeout)
 
-    __slots__ = ("_done", "_execution", "_host", "_over", "_seconds", "_timer")
 
-    def __init__(self, host: SimulatedHost, done: Callable[[Outcome], None], seconds: float | None) -> None:
-        self._host, self._done, self._seconds = host, done, seconds
-        self._over = False
+class _Once:
+    """Whoever waits for an answer: told once, by the answer or by the clock. The request itself goes on."""
+
+    __slots__ = ("_clock", "_done", "_over", "_timer")
+
+    def __init__(self, clock: Timers, done: Done) -> None:
+        self._clock, self._done, self._over = clock, done, False
         self._timer: Timer | None = None
-        self._execution: Execution | None = None
 
-    def run(self, execution: Execution, request: SlotRequest, timeout: float) -> None:
-        self._execution = execution
-        self._host.iis.when_ready(execution, lambda: self._answer(execution, request))
-        if not self._over:
-            self._timer = self._host.clock.call_later(timeout, self._late)
-
-    def cut(self) -> None:
-        """The worker process was killed."""
-        self._end(Outcome(0, error="12030: the connection was cut"))
-
-    def _answer(self, execution: Execution, request: SlotRequest) -> None:
-        if execution.worker.gone:
-            return
-        said = answer(execution.app, request, self._host.files, self._host.clock.monotonic())
-        seconds = said.seconds if self._seconds is None else self._seconds
-        if seconds > 0:
-            self._host.clock.call_later(seconds, lambda: self._leave(said))
-        else:
-            self._leave(said)
-
-    def _leave(self, said: SlotAnswer) -> None:
-        if self._execution is not None and not self._execution.worker.gone:
-            self._host.iis.finish(self._execution)
-        self._end(Outcome(said.status, version=said.version, text=said.body.decode("utf-8", "replace")))
-
-    def _late(self) -> None:
-        self._end(Outcome(0, error="12002: timeout"))
-
-    def _end(self, outcome: Outcome) -> None:
+    def __call__(self, outcome: Outcome) -> None:
         if self._over:
             return
         self._over = True
@@ -193,93 +146,163 @@ class _Visit:
             self._timer.cancel()
         self._done(outcome)
 
+    def within(self, seconds: float) -> None:
+        if not self._over:
+            self._timer = self._clock.call_later(seconds, lambda: self(Outcome(0, error="12002: timeout")))
+
 
 class _Passage:
-    """A request on its way through the front: http.sys, the rules, ARR, the slot, and back."""
+    """A request inside one machine: http.sys, a site, the rules; then ARR and another passage, or the site's own
+    application."""
 
-    __slots__ = ("_done", "_execution", "_forwarded", "_host", "_over", "_request")
+    __slots__ = ("_done", "_execution", "_failed", "_forwarded", "_host", "_ip", "_over", "_request")
 
-    def __init__(self, host: SimulatedHost, request: PublicRequest, done: Callable[[Outcome], None]) -> None:
-        self._host, self._request, self._done = host, request, done
-        self._over = False
+    def __init__(self, host: SimulatedHost, ip: str, request: PublicRequest, done: Done) -> None:
+        self._host, self._ip, self._request, self._done = host, ip, request, done
+        self._over = self._failed = False
         self._execution: Execution | None = None
         self._forwarded: Forwarded | None = None
 
     def begin(self) -> None:
         host, request = self._host, self._request
-        site = host.iis.site_at(host.address, request.port, request.host.partition(":")[0])
+        name = split_host(request.host)[0]
+        site = host.iis.site_at(self._ip, request.port, name)
         if site is None:
-            self._end(Outcome(0, error="connection refused"))
+            listens = host.iis.listens(self._ip, request.port)
+            self._end(Outcome(400, text="Invalid Hostname") if listens else Outcome(0, error="12029: cannot connect"))
             return
-        self._execution = host.iis.begin(site, self._cut, url=request.path, verb=request.method)
+        self._execution = host.iis.begin(site, self._killed, url=request.path, verb=request.method)
         if self._execution is None:
-            self._end(Outcome(503))
+            self._end(Outcome(503, text="Service Unavailable"))
             return
-        asked = Asked(request.host, request.port, request.path, request.query, request.method)
-        rewritten = evaluate(host.config.reading, asked)
-        if isinstance(rewritten, Rewritten):
-            self._forward(self._execution, rewritten)
-        elif rewritten is None and host.files.read_bytes(ntpath.join(site.physical_path, APP_FILE)) is not None:
-            self._serve(site)
-        elif rewritten is None:
+        host.iis.when_started(self._execution, lambda: self._enter(site))
+
+    def _enter(self, site: Site) -> None:
+        """In the worker process: the rules have their say."""
+        host, request, execution = self._host, self._request, self._execution
+        if self._over or execution is None:
+            return
+        outcome = host.rewritten(
+            site, request.host, request.port, request.target, request.method, dict(request.headers), request.secure
+        )
+        match outcome:
+            case Answered():
+                self._end(Outcome(outcome.status, outcome.sub_status, text=outcome.description))
+            case Rewritten(host=""):
+                self._serve(execution, outcome.path)
+            case Rewritten():
+                self._pass_on(execution, outcome)
+            case _:
+                self._serve(execution, request.target)
+
+    # -- private: the site's own application -----------------------------------------------------------
+
+    def _serve(self, execution: Execution, target: str) -> None:
+        """Once the application is ready, as long as it takes to answer."""
+        if not self._host.serves_itself(execution.app.site):
             self._end(Outcome(404, text="the front site itself"))
-        else:
-            self._end(Outcome(rewritten.status))
-
-    def _serve(self, site: Site) -> None:
-        """No rule took it, and the site has an application of its own."""
-        host, request = self._host, self._request
-        slot_request = SlotRequest(request.method, request.path, request.query)
-        assert self._execution is not None, "it was just begun"
-        execution, self._execution = self._execution, None
-        _Visit(host, self._end, request.seconds).run(execution, slot_request, 86400.0)
-
-    def _forward(self, execution: Execution, rewritten: Rewritten) -> None:
-        host, request = self._host, self._request
-        path, _, query = rewritten.path.partition("?")
-        slot_request = SlotRequest(request.method, path, query)
-        farm = host.config.reading.farm(rewritten.host)
-        if farm is None:
-            self._proxy(rewritten, slot_request)
             return
-        ask = RouteAsk(request.host, request.cookie, rewritten.path, request.web_socket)
-        self._forwarded = host.arr.route(execution.worker, farm, ask, self._cut)
-        if self._forwarded is None:
+        path, _, query = target.partition("?")
+        request = self._request
+        asked = SlotRequest(request.method, path, query, dict(request.headers), request.body)
+        self._host.iis.when_ready(execution, lambda: self._answer(execution, asked))
+
+    def _answer(self, execution: Execution, asked: SlotRequest) -> None:
+        if execution.worker.gone:
+            return
+        said = answer(execution.app, asked, self._host.files, self._host.clock.monotonic())
+        seconds = said.seconds if self._request.seconds is None else self._request.seconds
+        if seconds > 0:
+            self._host.clock.call_later(seconds, lambda: self._leave(said))
+        else:
+            self._leave(said)
+
+    def _leave(self, said: SlotAnswer) -> None:
+        self._end(Outcome(said.status, version=said.version, text=said.body.decode("utf-8", "replace")))
+
+    # -- private: ARR --------------------------------------------------------------------------------------
+
+    def _pass_on(self, execution: Execution, rewritten: Rewritten) -> None:
+        """To a farm's server, or to ``host:port``, which needs the proxy enabled (arr.md 1.3)."""
+        host, request = self._host, self._request
+        farm = host.arr.farm_called(rewritten.host)
+        proxy = host.config.reading.proxy
+        if farm is None and not proxy.enabled:
+            self._end(Outcome(404, text="no farm of this name, and the proxy is not enabled"))
+            return
+        forwards = forwards_left(request.forwards, (proxy if farm is None else farm.protocol).max_forwards)
+        if forwards is None:
+            self._end(Outcome(400, 605))
+        elif farm is not None:
+            self._to_farm(execution, farm, rewritten, forwards)
+        else:
+            name, port = split_host(rewritten.host)
+            port = port or (443 if rewritten.scheme == "https" else 80)
+            seen = request.host if proxy.preserve_host_header else rewritten.host
+            onward = _onward(request, rewritten, seen, port, forwards)
+            _call(host, name, onward, self._back, proxy.timeout.total_seconds())
+
+    def _to_farm(self, execution: Execution, farm: WebFarm, rewritten: Rewritten, forwards: int) -> None:
+        host, request = self._host, self._request
+        ask = RouteAsk(split_host(request.host)[0], request.cookie, rewritten.path, request.web_socket)
+        forwarded = self._forwarded = host.arr.route(execution.worker, farm, ask, self._cut)
+        if forwarded is None:
             self._end(Outcome(502, 4))
             return
-        server = self._forwarded.server
-        port = server.https_port if rewritten.scheme == "https" else server.http_port
-        seen = request.host if farm.protocol.preserve_host_header else (server.host_name or server.address)
+        server = forwarded.server
+        seen = host_header(farm, server, request.host, host.settings)
+        port = port_of(server, secure=rewritten.scheme == "https")
         timeout = 86400.0 if request.web_socket else farm.protocol.timeout.total_seconds()
-        ask_site(host, (server.address, port), seen, slot_request, timeout, self._back, request.seconds)
-
-    def _proxy(self, rewritten: Rewritten, slot_request: SlotRequest) -> None:
-        """A rewrite to ``host:port`` needs the proxy enabled (arr.md 1.3)."""
-        proxy = self._host.config.reading.proxy
-        if not proxy.enabled:
-            self._end(Outcome(404, text="proxy disabled"))
-            return
-        name, _, port = rewritten.host.partition(":")
-        place = (name, int(port or (443 if rewritten.scheme == "https" else 80)))
-        seen = self._request.host if proxy.preserve_host_header else rewritten.host
-        timeout = proxy.timeout.total_seconds()
-        ask_site(self._host, place, seen, slot_request, timeout, self._back, self._request.seconds)
+        _call(host, server.address, _onward(request, rewritten, seen, port, forwards), self._back, timeout)
 
     def _back(self, outcome: Outcome) -> None:
-        self._end(Outcome(502, 3, error=outcome.error) if outcome.status == 0 else outcome)
+        """No answer from the server is 502.3 (arr.md 5.7)."""
+        if outcome.status == 0:
+            self._fail(outcome.error)
+        else:
+            self._end(outcome)
+
+    # -- private: the end ----------------------------------------------------------------------------------
 
     def _cut(self) -> None:
-        """A ForcefulStop, or the front's own worker process was killed."""
-        self._end(Outcome(502, 3, error="cut"))
+        """A ForcefulStop (arr.md 5.4)."""
+        self._fail("12030: cut by a ForcefulStop")
+
+    def _fail(self, error: str) -> None:
+        self._failed = True
+        self._end(Outcome(502, 3, error=error))
+
+    def _killed(self) -> None:
+        """The worker process is gone, and the connection with it."""
+        self._failed = True
+        self._end(Outcome(0, error="12030: the connection was cut"))
 
     def _end(self, outcome: Outcome) -> None:
         if self._over:
             return
         self._over = True
         if self._forwarded is not None:
-            self._host.arr.finish(self._forwarded, outcome.status)
+            self._host.arr.finish(self._forwarded, outcome.status or 502, by_arr=self._failed)
             if self._forwarded.cookie:
-                outcome = Outcome(outcome.status, outcome.sub_status, outcome.version, cookie=self._forwarded.cookie)
+                outcome = replace(outcome, cookie=self._forwarded.cookie)
         if self._execution is not None and not self._execution.worker.gone:
             self._host.iis.finish(self._execution)
         self._done(outcome)
+
+
+def _onward(request: PublicRequest, rewritten: Rewritten, seen: str, port: int, forwards: int) -> PublicRequest:
+    """The request as ARR sends it on."""
+    path, _, query = rewritten.path.partition("?")
+    return PublicRequest(
+        seen,
+        path,
+        port,
+        request.method,
+        query,
+        web_socket=request.web_socket,
+        seconds=request.seconds,
+        secure=rewritten.scheme == "https",
+        headers=(*request.headers, *rewritten.headers),
+        body=request.body,
+        forwards=forwards,
+    )

@@ -14,26 +14,32 @@ from arr_bluegreen.errors import UsageError
 
 
 class What(Enum):
-    """What happens."""
+    """What happens; ``TOOL_FAULTS`` explains each."""
 
     DROP = "drop"
-    """The connection is cut, ``when`` = before or after the message is handled."""
     STATUS = "status"
-    """An HTTP status without a body: ``code`` = 401, 503, 500, 404."""
     FAULT = "fault"
-    """A SOAP fault: ``code`` = its WSManFault code, such as 2150858793 (operation timeout) or 2150859173 (quota)."""
     DELAY = "delay"
-    """``ms`` milliseconds more before this message is handled."""
     DEATH = "powershell-death"
-    """powershell.exe ends, ``when`` = before or after it did what its next request asks."""
     COMMIT = "commit"
-    """A commit of configuration fails: ``how`` = sharing (0x80070020), changed (changed on disk) or denied."""
     SHARING = "sharing"
-    """A file operation of a script meets 0x80070020."""
     RTT = "rtt"
-    """``ms`` whole milliseconds more for every HTTP request from now on (``rtt:ms=20``); 0 ends it. At once."""
     CERTIFICATE = "wrong-certificate"
-    """HTTPS ports opened from now on show a certificate of another name. Happens at once."""
+
+
+TOOL_FAULTS = {
+    "drop": "drop:when=before|after, the WinRM connection is cut before or after the message is handled",
+    "status": "status:code=N, an HTTP status without a body: 401, 503, 500, 404",
+    "fault": "fault:code=N, a SOAP fault with this WSManFault code: 2150858793 operation timeout, 2150859173 quota",
+    "delay": "delay:ms=N, so much later is the message handled",
+    "powershell-death": "powershell-death:when=before|after, powershell.exe ends before or after its next request",
+    "commit": "commit:how=sharing|changed|denied, a commit of configuration fails",
+    "sharing": "sharing, a file operation of a script meets 0x80070020",
+    "rtt": "rtt:ms=N, every WinRM request takes so much longer from now on; 0 ends it",
+    "wrong-certificate": "wrong-certificate, HTTPS ports opened from now on show another name's",
+}
+"""Each takes ``kind=`` (a message kind: Create, Command, Receive, Send, Signal, Delete, http for any; or a script's
+name), ``at=`` (the n-th such moment) and ``times=`` (0: for ever) as well; but the last two happen at once."""
 
 
 @dataclass(slots=True)

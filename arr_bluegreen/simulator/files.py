@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from arr_bluegreen.control.interface import FolderDigest
@@ -164,6 +165,7 @@ class Drives(ABC):
         return filled
 
 
+@lru_cache(maxsize=4096)
 def expanded(path: str) -> str:
     """An absolute Windows path with its variables expanded and its dots resolved; raises ``RemoteError`` for any
     other."""

@@ -72,7 +72,10 @@ class Prober:
         self._check: HealthCheck | None = None
 
     def start(self, check: HealthCheck, first_after: float) -> None:
-        """Begin, or begin anew when the farm's health check changed; ``first_after`` counts intervals."""
+        """Begin, or begin anew when the farm's health check changed; ``first_after`` counts intervals.
+
+        An interval of 0, which the schema allows, is taken as off [inferred].
+        """
         if check == self._check:
             return
         self._check = check

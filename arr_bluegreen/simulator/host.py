@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Callable
+import ntpath
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -22,9 +23,11 @@ from arr_bluegreen.simulator.health import Asker
 from arr_bluegreen.simulator.iis import SimulatedIis
 from arr_bluegreen.simulator.net import PortMap
 from arr_bluegreen.simulator.reading import Reading
+from arr_bluegreen.simulator.rules import Asked, Outcome, evaluate, headers_for, mentioned
 from arr_bluegreen.simulator.settings import SimulatorSettings
 from arr_bluegreen.simulator.shared_store import SharedStore
-from arr_bluegreen.webfarm import HealthTest
+from arr_bluegreen.simulator.slots import APP_FILE
+from arr_bluegreen.webfarm import HealthTest, Site
 
 T = TypeVar("T")
 ADDRESS = "203.0.113.10"
@@ -63,6 +66,7 @@ class SimulatedHost:
         self.arr = SimulatedArr(self.config, self.iis, clock, self.settings, self.exchange)
         self.net = PortMap()
         self.journal: list[str] = []
+        self._seen: dict[str, tuple[float, bytes | None]] = {}
         self.config.listeners.append(self._configured)
 
     @property
@@ -119,6 +123,24 @@ class SimulatedHost:
             lambda done: self.arr.test_health(farm, address, url, timeout, status_code_match, response_match, done)
         )
 
+    def rewritten(
+        self, site: Site, name: str, port: int, target: str, method: str, headers: Mapping[str, str], secure: bool
+    ) -> Outcome:
+        """What the rewrite rules make of a request (Host header ``name``) that has entered a site (arr.md 2.2)."""
+        reading = self.config.reading
+        web_config = self._file_of(site, "web.config") or b""
+        if b"<rewrite" not in web_config:
+            web_config = b""
+        path, _, query = target.partition("?")
+        wanted = headers_for(mentioned(reading.data) | mentioned(web_config), headers)
+        return evaluate(reading, Asked(name, port, path, query, method, secure, wanted, site.name, web_config))
+
+    def serves_itself(self, site: Site) -> bool:
+        """Whether a site has an application of its own: every slot, and a front site with one in its folder."""
+        if not any(one.name == site.name for one in self.arr.front_sites()):
+            return True
+        return self._file_of(site, APP_FILE) is not None
+
     def slot_sites(self, *readings: Reading) -> tuple[str, ...]:
         """The names of the sites that a farm server's address and port lead to, in any of the readings."""
         found: list[str] = []
@@ -150,6 +172,17 @@ class SimulatedHost:
         )
 
     # -- private -----------------------------------------------------------------------------------------
+
+    def _file_of(self, site: Site, name: str) -> bytes | None:
+        """A file of a site's folder that every request asks for: on disk it is looked at every ``poll_seconds``."""
+        path = ntpath.join(site.physical_path, name)
+        if isinstance(self.files, MemoryDrives):
+            return self.files.read_bytes(path)
+        now = self.clock.monotonic()
+        seen = self._seen.get(path)
+        if seen is None or now - seen[0] > self.settings.poll_seconds:
+            seen = self._seen[path] = (now, self.files.read_bytes(path))
+        return seen[1]
 
     def _configured(self, before: Reading, after: Reading) -> None:
         self.journal.append(f"configuration {after.digest[:12]}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from arr_bluegreen.errors import UsageError
@@ -22,7 +23,7 @@ HOST_FAULTS = {
     "drop-connections": "drop-connections, every HTTP connection to the machine is reset",
     "late-answers": "late-answers:seconds=N, whatever the machine itself asks (probes) is answered late",
     "state": "state:farm=NAME,address=A,to=Start|Drain|GracefulStop|ForcefulStop, as an admin would",
-    "set": "set:NAME=VALUE, a simulator setting",
+    "set": "set:NAME=VALUE, a setting of the simulator",
 }
 
 
@@ -70,6 +71,7 @@ def told(host: SimulatedHost) -> dict[str, Any]:
     reading = host.config.reading
     return {
         "computer": host.settings.computer,
+        "settings": asdict(host.settings),
         "digest": host.config.digest,
         "broken": host.config.broken,
         "sites": [{"name": one.name, "state": one.state.value} for one in host.iis.sites()],

@@ -4,16 +4,17 @@ is bound to. Each request enters its site's pool, passes the global rules, and i
 from __future__ import annotations
 
 import asyncio
-import ntpath
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
 
-from arr_bluegreen.simulator.front import Front, error_page
-from arr_bluegreen.simulator.rules import Answered, Asked, Rewritten, evaluate
-from arr_bluegreen.simulator.slots import APP_FILE, SlotRequest, answer
+from arr_bluegreen.simulator.error_pages import CUT, error_page
+from arr_bluegreen.simulator.forwarding import split_host
+from arr_bluegreen.simulator.front import Front
+from arr_bluegreen.simulator.rules import Answered, Rewritten
+from arr_bluegreen.simulator.slots import SlotRequest, answer
 from arr_bluegreen.simulator.workers import Execution
 from arr_bluegreen.webfarm import RunState
 
@@ -131,10 +132,9 @@ class Listeners:
 
     async def _serve(self, request: web.BaseRequest, ip: str, port: int, *, secure: bool) -> web.StreamResponse:
         host = self._host
-        name = request.host.partition(":")[0]
-        site = host.iis.site_at(ip, port, name)
-        if site is None:
-            return error_page(404, 0, "No site is bound to this name")
+        site = host.iis.site_at(ip, port, split_host(request.host)[0])
+        if site is None:  # http.sys itself says so
+            return web.Response(status=400, reason="Bad Request", text="Bad Request - Invalid Hostname")
         task = asyncio.current_task()
         assert task is not None, "a request is always handled in a task"
         killed = False
@@ -150,32 +150,37 @@ class Listeners:
         if execution is None:
             return error_page(503, 0, "The application pool is not available")
         try:
+            await self._started(execution)
             return await self._inside(request, execution, port, secure=secure)
         except asyncio.CancelledError:
             if not killed:
                 raise
             task.uncancel()
-            return error_page(502, 3, "12030")
+            return error_page(502, 3, code=CUT)
         finally:
             if not execution.worker.gone:
                 host.iis.finish(execution)
 
+    async def _started(self, execution: Execution) -> None:
+        if execution.worker.held:
+            started = asyncio.Event()
+            self._host.iis.when_started(execution, started.set)
+            await started.wait()
+
     async def _inside(
         self, request: web.BaseRequest, execution: Execution, port: int, *, secure: bool
     ) -> web.StreamResponse:
-        path, _, query = request.raw_path.partition("?")
-        asked = Asked(request.host, port, path, query, request.method, secure)
-        outcome = evaluate(self._host.config.reading, asked)
-        if isinstance(outcome, Rewritten):
-            return await self._front.forward(request, execution, outcome)
+        site, target = execution.app.site, request.raw_path
+        outcome = self._host.rewritten(site, request.host, port, target, request.method, request.headers, secure)
         if isinstance(outcome, Answered):
-            if outcome.status == 0:
-                return _refused(request)
-            headers = {"Location": outcome.location} if outcome.location else {}
-            return web.Response(status=outcome.status, headers=headers)
-        own = self._host.files.read_bytes(ntpath.join(execution.app.site.physical_path, APP_FILE)) is not None
-        if not own and any(one.name == execution.app.site.name for one in self._host.arr.front_sites()):
+            return _answered(request, outcome)
+        if isinstance(outcome, Rewritten):
+            if outcome.host:
+                return await self._front.forward(request, execution, outcome, secure=secure)
+            target = outcome.path
+        if not self._host.serves_itself(site):
             return error_page(404, 0, "The front site itself has nothing here")
+        path, _, query = target.partition("?")
         return await self._application(request, execution, path, query)
 
     async def _application(
@@ -208,6 +213,16 @@ def _refused(request: web.BaseRequest) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=403)
+
+
+def _answered(request: web.BaseRequest, outcome: Answered) -> web.Response:
+    """What a rewrite rule, or the module itself, answers."""
+    if outcome.status == 0:
+        return _refused(request)
+    if outcome.status == 500 and outcome.sub_status:
+        return error_page(500, outcome.sub_status, "The rewrite rules cannot be used")
+    headers = {"Location": outcome.location} if outcome.location else {}
+    return web.Response(status=outcome.status, reason=outcome.reason or None, text=outcome.description, headers=headers)
 
 
 async def _echo(request: web.BaseRequest, execution: Execution) -> web.StreamResponse:

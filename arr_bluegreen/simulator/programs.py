@@ -65,6 +65,8 @@ class Programs:
         except CmdRefused as refused:
             return _saying(refused.text)
         name = arguments[0].casefold()
+        if not skip_cmd_shell and "\\" in name and not ntpath.splitext(name)[1]:
+            name += ".exe"  # cmd.exe tries PATHEXT; CreateProcess adds nothing to a path
         if name == APPCMD and self.machine.settings.iis_version:
             return self._appcmd(arguments[1:])
         if name == POWERSHELL or (not skip_cmd_shell and name in ("powershell", "powershell.exe")):

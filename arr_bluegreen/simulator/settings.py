@@ -30,10 +30,30 @@ class SimulatorSettings:
     """True: reading counters or SetState starts the front pool's worker process; False: it fails while none runs."""
     first_probe_after_intervals: float = 1.0
     """When a new worker process first probes, in health-check intervals; until then every server counts as healthy."""
+    retries_are_failures: bool = True
+    """True: the n-th failed URL test in a row makes a server unhealthy, n = ``retries``; False: the one after them."""
+    unreachable_is_live_failure: bool = True
+    """True: a 502.3 that ARR itself made counts in the live-traffic test (arr.md 5.2); False: only servers' answers."""
+    new_process_tells_a_reset: bool = False
+    """True: ``lastResetTickCount`` of a new worker process is its start; False: 0, as if nothing had been reset."""
+    health_change_resets: str = "server"
+    """Whose counters a health change resets: the "server"'s or all of its "farm" (arr.md 5.6: "the statistics")."""
     health_change_clears_current: bool = False
     """True: the counter reset of a health change (arr.md 5.6) also zeroes ``currentRequests``, which then lies."""
+    disabled_farm: str = "no-farm"
+    """What a rule's target is when its farm has ``enabled=false``: "no-farm", a plain host name, so 404 where the proxy
+    is off (arr.md 5.7); "no-server": 502.4."""
+    host_name_replaces: bool = True
+    """A server's ``hostName`` (a farm's ``alternateHostName``) is the Host header even where ``preserveHostHeader`` is
+    true (arr.md 5.9); False: only where it is false."""
+    unpreserved_host: str = "address"
+    """The Host header where nothing is preserved or named: the server's "address", or the "farm" (arr.md 5.9)."""
     probes_per_interval: int = 1
     """Probes a worker process sends per interval and server (bursts of 15 were seen, arr.md 5.1)."""
+
+    # WAS (arr.md 3.2)
+    idle_ends_always_running: bool = True
+    """True: ``idleTimeout`` ends the worker process of an AlwaysRunning pool too; False: only of one on demand."""
 
     # who restarts on a configuration change (arr.md 5.8)
     any_change_restarts_asp_net_core: bool = False
@@ -74,10 +94,20 @@ class SimulatorSettings:
     """How often the file on disk is looked at for foreign edits."""
 
 
+CHOICES = {
+    "disabled_farm": ("no-farm", "no-server"),
+    "unpreserved_host": ("address", "farm"),
+    "health_change_resets": ("server", "farm"),
+    "disallow_rotation": ("works", "ignored", "breaks"),
+    "appcmd_language": ("en", "de", "ru"),
+}
+"""The texts that mean something, for the settings that are one of a few."""
+
+
 def take(settings: SimulatorSettings, values: Mapping[str, object]) -> None:
     """Set by name; texts such as ``true`` and ``2.5`` are read as the setting's own type.
 
-    Raises ``UsageError`` for an unknown name or a value of another type; nothing is set then.
+    Raises ``UsageError`` for an unknown name or a value that is none of it; nothing is set then.
     """
     kinds = {one.name: type(getattr(settings, one.name)) for one in fields(settings)}
     unknown = [name for name in values if name not in kinds]
@@ -97,8 +127,10 @@ def _as_kind(name: str, value: object, kind: type) -> object:
     text = str(value)
     if kind is bool and text.casefold() in _TRUTH:
         return _TRUTH[text.casefold()]
-    if kind is str:
+    if kind is str and text in CHOICES.get(name, (text,)):
         return text
+    if kind is str:
+        raise UsageError(f"simulator setting '{name}' is one of {', '.join(CHOICES[name])}, not '{text}'")
     try:
         if kind is int:
             return int(text)

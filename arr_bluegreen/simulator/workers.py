@@ -1,18 +1,22 @@
-"""Worker processes and the requests in them, as values; which binding fits a request, what a pool is recycled for."""
+"""Worker processes and the requests in them, as values."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from arr_bluegreen.simulator.slots import App
-from arr_bluegreen.webfarm import ApplicationPool, RunState, WorkerProcess
+from arr_bluegreen.webfarm import RunState, WorkerProcess
 
 
 @dataclass(eq=False, slots=True)
 class Worker:
-    """One w3wp.exe with its applications by site name (lower case) and the requests in it."""
+    """One w3wp.exe with its applications by site name (lower case) and the requests in it.
+
+    ``held``: it is no process yet, since the one before it must end first; ``waiting`` is called when it is one.
+    """
 
     pool: str
     pid: int
@@ -21,6 +25,11 @@ class Worker:
     executions: set[Execution] = field(default_factory=set)
     retiring: bool = False
     gone: bool = False
+    held: bool = False
+    waiting: list[Callable[[], None]] = field(default_factory=list)
+    last_active: float = 0.0
+    taken: int = 0
+    """Requests so far."""
 
     @property
     def process(self) -> WorkerProcess:
@@ -43,42 +52,17 @@ class Execution:
 
 @dataclass(eq=False, slots=True)
 class Pool:
-    """What WAS holds of one pool."""
+    """What WAS holds of one pool; ``crashes`` are the times of those that rapid-fail protection still counts."""
 
     state: RunState = RunState.STOPPED
     workers: list[Worker] = field(default_factory=list)
     turn: int = 0
+    crashes: deque[float] = field(default_factory=deque)
 
     def current(self) -> list[Worker]:
         """Those that take new requests."""
         return [one for one in self.workers if not one.retiring]
 
-
-def rank(protocol: str, ip: str, port: int | None, host: str, asked: tuple[str, int, str]) -> int:
-    """How well a binding fits a request; 0 is not at all."""
-    if protocol not in ("http", "https") or port != asked[1] or ip not in ("*", "", asked[0]):
-        return 0
-    if host and host.casefold() != asked[2].casefold():
-        return 0
-    return 1 + (2 if ip == asked[0] else 0) + (4 if host else 0)
-
-
-def recycles(pool: ApplicationPool) -> tuple[object, ...]:
-    """What WAS recycles a pool for when it changes (arr.md 5.8, the list from the IIS team)."""
-    model, recycling = pool.process_model, pool.recycling
-    return (
-        recycling.periodic_restart_time,
-        recycling.periodic_restart_memory,
-        recycling.periodic_restart_private_memory,
-        recycling.periodic_restart_requests,
-        recycling.schedule,
-        model.idle_timeout,
-        model.ping_interval,
-        model.startup_time_limit,
-        model.shutdown_time_limit,
-        model.identity_type,
-        model.user_name,
-        pool.managed_runtime_version,
-        pool.managed_pipeline_mode,
-        pool.enable32_bit_app_on_win64,
-    )
+    def processes(self) -> list[Worker]:
+        """Those that exist, the retiring ones too."""
+        return [one for one in self.workers if not one.held]

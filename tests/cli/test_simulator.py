@@ -17,6 +17,7 @@ import pytest
 from arr_bluegreen.cli.main import run
 from arr_bluegreen.errors import ExitCode
 from arr_bluegreen.pytest_plugin import BLUE_GREEN
+from arr_bluegreen.simulator.faults import TOOL_FAULTS, What
 
 SECRET = "sim-Secret-7"
 
@@ -60,7 +61,9 @@ def test_its_state_is_shown_for_people_and_machines(
     running: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["simulator", "show", "--admin", running["admin_url"]]) is ExitCode.DONE
-    assert "127.0.0.2" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    for expected in ("127.0.0.2", "site shop-green: Started", "pool Front: Started, pid ", f":{running['front_port']}"):
+        assert expected in told
     assert run(["simulator", "show", "--admin", running["admin_url"], "--json"]) is ExitCode.DONE
     assert json.loads(capsys.readouterr().out)["farms"][0]["in_service"] == ["127.0.0.2"]
 
@@ -83,6 +86,7 @@ def test_faults_are_done_while_it_runs(running: dict[str, Any], monkeypatch: pyt
         ("rtt-ms=20", "rtt"),
         ("late-answers:seconds=soon", "late-answers:seconds=N"),
         ("state:farm=shop,address=127.0.0.2,to=Off", "GracefulStop"),
+        ("set:disabled_farm=x", "no-server"),
     ],
 )
 def test_a_wrong_fault_is_refused_naming_what_there_is(
@@ -92,6 +96,17 @@ def test_a_wrong_fault_is_refused_naming_what_there_is(
     said = capsys.readouterr().err
     assert word in said
     assert "Error(" not in said
+
+
+def test_faults_and_settings_are_listed_without_a_simulator(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulator", "fault", "--list"]) is ExitCode.DONE
+    told = capsys.readouterr().out
+    for expected in ("recycle:pool=NAME", "drop:when=before|after", "health_change_resets=server  (server | farm)"):
+        assert expected in told
+
+
+def test_every_planned_fault_is_explained() -> None:
+    assert set(TOOL_FAULTS) == {one.value for one in What}
 
 
 def test_a_stranger_without_the_header_is_refused(running: dict[str, Any]) -> None:
@@ -106,6 +121,7 @@ def test_a_stranger_without_the_header_is_refused(running: dict[str, Any]) -> No
         (["run", "--winrm-port", "-1", "--set", "nope=1"], ExitCode.USAGE, "no simulator setting"),
         (["run", "--password-env", "NO_SUCH_VARIABLE"], ExitCode.USAGE, "no password"),
         (["show"], ExitCode.USAGE, "--admin"),
+        (["fault"], ExitCode.USAGE, "--list"),
         (["show", "--admin", "http://127.0.0.1:1"], ExitCode.UNREACHABLE, "no simulator answers"),
     ],
 )

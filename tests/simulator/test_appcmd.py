@@ -16,6 +16,18 @@ from arr_bluegreen.simulator.host import SimulatedHost
 CONFIG = b"""<?xml version="1.0" encoding="UTF-8"?>
 <configuration>
     <configSections>
+        <sectionGroup name="system.applicationHost">
+            <section name="applicationPools" allowDefinition="AppHostOnly" overrideModeDefault="Deny" />
+            <section name="sites" allowDefinition="AppHostOnly" overrideModeDefault="Deny" />
+        </sectionGroup>
+        <sectionGroup name="system.webServer">
+            <section name="handlers" overrideModeDefault="Deny" />
+            <sectionGroup name="rewrite">
+                <section name="globalRules" overrideModeDefault="Deny" allowDefinition="AppHostOnly" />
+                <section name="rules" overrideModeDefault="Allow" />
+            </sectionGroup>
+        </sectionGroup>
+        <section name="webFarms" overrideModeDefault="Deny" allowDefinition="AppHostOnly" />
     </configSections>
     <system.applicationHost>
         <applicationPools>
@@ -347,6 +359,51 @@ def test_list_config_prints_the_section_in_its_groups(appcmd: Say) -> None:
     assert root.find("rewrite/globalRules/rule[@name='R']") is not None
 
 
+def test_list_config_with_a_star_fills_in_what_is_not_written(host: SimulatedHost, appcmd: Say) -> None:
+    host.config.commit(
+        host.config.data().replace(
+            b"        </applicationPools>",
+            b'            <applicationPoolDefaults queueLength="500" />\n        </applicationPools>',
+        )
+    )
+    farm = etree.fromstring(appcmd("list config -section:webFarms /config:*").text).find("webFarm")
+    assert farm is not None
+    assert farm.find("server/applicationRequestRouting[@weight='100'][@httpPort='8002']") is not None
+    assert farm.find("applicationRequestRouting/healthCheck[@retries='3'][@interval='00:00:30'][@url='']") is not None
+    pools = etree.fromstring(appcmd("list config -section:system.applicationHost/applicationPools /config:*").text)
+    assert [one.get("queueLength") for one in pools.iterfind("applicationPools/add")] == ["500", "500"]
+    assert pools.find("applicationPools/add[@name='blue']/processModel[@idleTimeout='00:20:00']") is not None
+
+
+def test_the_sections_there_are_can_be_asked_for(appcmd: Say) -> None:
+    assert "webFarms\n" in appcmd("list config -section:?").text
+    assert appcmd("list config -section:?system.webServer/rewrite/*").text == (
+        "system.webServer/rewrite/globalRules\nsystem.webServer/rewrite/rules\n"
+    )
+    assert "<webFarms>" in appcmd("list config").text
+
+
+@pytest.mark.parametrize(
+    ("line", "levels"),
+    [
+        ("-section:webFarms", [""]),
+        ("-section:webFarms /[name='SHOP'].name", [""]),
+        ("-section:webFarms /[name='nobody'].name", []),
+        ("-section:webFarms /[name='shop'].[address='127.0.0.3'].applicationRequestRouting.httpPort:8002", [""]),
+        ("-section:webFarms /[name='shop'].[address='127.0.0.3'].applicationRequestRouting.httpPort:80", []),
+        ("-section:system.webServer/rewrite/rules", ["/My Site", "/Front"]),
+        ('"My Site" -section:system.webServer/rewrite/rules', ["/My Site"]),
+        ("", ["", "/My Site", "/Front"]),
+    ],
+)
+def test_search_finds_the_levels_that_set_it(host: SimulatedHost, appcmd: Say, line: str, levels: list[str]) -> None:
+    appcmd('set config "My Site" -section:system.webServer/rewrite/rules /+"[name=\'X\']" /commit:apphost')
+    rules = "<configuration><system.webServer><rewrite><rules /></rewrite></system.webServer></configuration>"
+    host.files.write_text(r"C:\inetpub\front\web.config", rules)
+    found = [f'CONFIGSEARCH "MACHINE/WEBROOT/APPHOST{one}"\n' for one in levels]
+    assert appcmd(f"search config {line}") == AppcmdAnswer("".join(found), 0 if found else 1)
+
+
 def test_requests_need_request_monitor(host: SimulatedHost, appcmd: Say) -> None:
     assert appcmd("list requests") == AppcmdAnswer("", 1)
     host.settings.request_monitor = False
@@ -401,6 +458,22 @@ def test_backups_are_copies(host: SimulatedHost, appcmd: Say) -> None:
     assert appcmd("list backups").text == 'BACKUP "before"\n'
     kept = host.files.read_bytes(r"%windir%\System32\inetsrv\backup\before\applicationHost.config")
     assert kept == host.config.data()
+    root = etree.fromstring(appcmd("list backup /xml").text.encode())
+    assert [one.get("BACKUP.NAME") for one in root] == ["before"]
+    assert appcmd("delete backup before").text == 'BACKUP object "before" deleted\n'
+    assert appcmd("list backups").text == ""
+
+
+def test_a_backup_restored_undoes_everybody_and_restarts_all(host: SimulatedHost, appcmd: Say) -> None:
+    before = host.config.data()
+    appcmd("add backup before")
+    appcmd("set config -section:webFarms /[name='shop'].enabled:False")
+    appcmd("add apppool /name:somebody")
+    worker = host.iis.workers("Front")[0]
+    assert appcmd('restore backup "before"').text == 'Restored configuration from backup "before"\n'
+    assert host.config.data() == before
+    assert (worker.gone, len(host.iis.workers("Front"))) == (True, 1)
+    assert appcmd("restore backup other").exit_code == 1168
 
 
 # -- command lines ------------------------------------------------------------------------------------------------

@@ -95,19 +95,44 @@ class TestWhoGetsRequests:
         assert versions(arr_host) == {"502.4": 20}
         assert server(arr_host, BLUE).failed_requests == 0
 
+    def test_a_servers_own_502_is_no_failure_of_arrs(self, arr_host: SimulatedHost) -> None:
+        slot_is(arr_host, "blue", version="1", broken=True, broken_status=502)
+        assert [one.status for one in send(arr_host, 3)] == [502] * 3
+        assert server(arr_host, BLUE).failed_requests == 0
+
     def test_a_server_that_cannot_be_reached_is_502_3_and_counts_as_failed(self, arr_host: SimulatedHost) -> None:
         arr_host.iis.stop_site("shop-blue")
         assert versions(arr_host, 3) == {"502.3": 3}
         assert server(arr_host, BLUE).failed_requests == 3
 
-    def test_a_disabled_farm_routes_nothing(self, arr_host: SimulatedHost) -> None:
-        edit(arr_host, ('webFarm name="shop" enabled="true"', 'webFarm name="shop" enabled="false"'))
-        assert versions(arr_host) == {"502.4": 20}
+    @pytest.mark.parametrize(
+        ("meaning", "proxy", "ends"),
+        [("no-farm", "false", "404.0"), ("no-farm", "true", "502.3"), ("no-server", "false", "502.4")],
+    )
+    def test_what_a_disabled_farm_is_to_a_rule_is_a_setting(
+        self, arr_host: SimulatedHost, meaning: str, proxy: str, ends: str
+    ) -> None:
+        """A plain host name, unknown to DNS, or a farm without servers; either way it routes nothing."""
+        arr_host.settings.disabled_farm = meaning
+        edit(
+            arr_host,
+            ('webFarm name="shop" enabled="true"', 'webFarm name="shop" enabled="false"'),
+            ('proxy enabled="true"', f'proxy enabled="{proxy}"'),
+        )
+        assert versions(arr_host) == {ends: 20}
 
     def test_weights_are_kept(self, arr_host: SimulatedHost) -> None:
         enable_green(arr_host)
         edit(arr_host, ('httpPort="8002"', 'httpPort="8002" weight="300"'))
         assert versions(arr_host, 40) == {"1": 10, "2": 30}
+
+    def test_least_requests_gives_to_who_has_fewest(self, arr_host: SimulatedHost) -> None:
+        enable_green(arr_host)
+        edit(arr_host, ("<protocol timeout", '<loadBalancing algorithm="LeastRequests" /><protocol timeout'))
+        send(arr_host, 5, seconds=60.0)
+        counts = [server(arr_host, one).current_requests for one in (BLUE, GREEN)]
+        assert sorted(one or 0 for one in counts) == [2, 3]
+        assert set(versions(arr_host, 4)) == {"1" if counts[0] == 2 else "2"}
 
     def test_another_host_does_not_reach_the_farm(self, arr_host: SimulatedHost) -> None:
         ended: list[Outcome] = []
@@ -188,6 +213,42 @@ class TestHealth:
         assert server(arr_host, BLUE).is_healthy is False
         assert versions(arr_host, 1) == {"502.4": 1}
 
+    @pytest.mark.parametrize(("failures", "seconds"), [(True, 3), (False, 4)])
+    def test_whether_retries_are_the_failures_or_follow_one_is_a_setting(
+        self, arr_host: SimulatedHost, arr_clock: SimulatedClock, failures: bool, seconds: int
+    ) -> None:
+        arr_host.settings.retries_are_failures = failures
+        arr_host.iis.stop_site("shop-blue")
+        arr_clock.sleep(seconds - 0.5)
+        assert server(arr_host, BLUE).is_healthy
+        arr_clock.sleep(1)
+        assert server(arr_host, BLUE).is_healthy is False
+
+    def test_a_good_answer_in_between_starts_the_count_anew(
+        self, arr_host: SimulatedHost, arr_clock: SimulatedClock
+    ) -> None:
+        for _ in range(4):
+            arr_host.iis.stop_site("shop-blue")
+            arr_clock.sleep(2)
+            arr_host.iis.start_site("shop-blue")
+            arr_clock.sleep(1)
+        assert server(arr_host, BLUE).is_healthy
+
+    def test_another_host_and_port_may_be_asked_for_health(
+        self, arr_host: SimulatedHost, arr_clock: SimulatedClock
+    ) -> None:
+        """healthCheckAlternateHostName and -Port; 0 is none (arr.md 5.1)."""
+        edit(arr_host, ('"*:8001:"', '"*:8001:only.example"'))
+        arr_clock.sleep(4)
+        assert server(arr_host, BLUE).is_healthy is False, "400: no site is bound to the url's host"
+        more = 'httpPort="8001" healthCheckAlternateHostName="only.example" healthCheckAlternatePort="0"'
+        edit(arr_host, ('httpPort="8001"', more))
+        arr_clock.sleep(1.1)
+        assert server(arr_host, BLUE).is_healthy
+        edit(arr_host, ('healthCheckAlternatePort="0"', 'healthCheckAlternatePort="8009"'))
+        arr_clock.sleep(4)
+        assert server(arr_host, BLUE).is_healthy is False
+
     def test_one_good_answer_brings_it_back(self, arr_host: SimulatedHost, arr_clock: SimulatedClock) -> None:
         arr_host.arr.set_healthy("shop", {BLUE: False})
         assert server(arr_host, BLUE).is_healthy is False
@@ -228,6 +289,15 @@ class TestHealth:
         assert (before.total_requests, after.total_requests) == (5, 0)
         assert after.last_reset_tick_count != before.last_reset_tick_count
 
+    @pytest.mark.parametrize("whose", ["server", "farm"])
+    def test_whose_counters_a_health_change_resets_is_a_setting(self, arr_host: SimulatedHost, whose: str) -> None:
+        arr_host.settings.health_change_resets = whose
+        enable_green(arr_host)
+        send(arr_host, 4)
+        arr_host.arr.set_healthy("shop", {GREEN: False})
+        counts = [server(arr_host, one).total_requests for one in (BLUE, GREEN)]
+        assert counts == ([2, 0] if whose == "server" else [0, 0])
+
     @pytest.mark.parametrize("clears", [False, True])
     def test_whether_the_reset_forgets_open_requests_is_a_setting(
         self, arr_host_from: HostFactory, clears: bool
@@ -253,6 +323,21 @@ class TestHealth:
         assert versions(arr_host, 6) == {"1": 4, "502.4": 2}
         arr_clock.sleep(3600)
         assert versions(arr_host, 1) == {"502.4": 1}
+
+    @pytest.mark.parametrize("counts", [False, True])
+    def test_whether_what_arr_could_not_reach_counts_is_a_setting(self, arr_host: SimulatedHost, counts: bool) -> None:
+        arr_host.settings.unreachable_is_live_failure = counts
+        health_check(arr_host, url="", liveTrafficFailurePeriod="00:00:10", maxLiveTrafficFailures="3")
+        arr_host.iis.stop_site("shop-blue")
+        assert versions(arr_host, 6) == ({"502.3": 4, "502.4": 2} if counts else {"502.3": 6})
+
+    def test_bad_answers_count_for_the_period_only(self, arr_host: SimulatedHost, arr_clock: SimulatedClock) -> None:
+        health_check(arr_host, url="", liveTrafficFailurePeriod="00:00:10", maxLiveTrafficFailures="3")
+        slot_is(arr_host, "blue", version="1", broken=True)
+        for _ in range(10):
+            send(arr_host)
+            arr_clock.sleep(5)
+        assert server(arr_host, BLUE).is_healthy
 
     def test_the_live_traffic_test_is_off_without_a_period(self, arr_host: SimulatedHost) -> None:
         slot_is(arr_host, "blue", version="1", broken=True)
@@ -333,6 +418,14 @@ class TestAffinity:
         assert host.arr.remove_mapping("shop", address) == 1
         assert pinned not in versions(host, 10)
 
+    def test_a_host_may_have_several_servers_and_names(self, arr_host: SimulatedHost) -> None:
+        enable_green(arr_host)
+        hosts = '<host name="shop.example" servers="2"><equivalentHost name="www.shop.example" /></host>'
+        edit(arr_host, ("<protocol timeout", f'<affinity useHostName="true">{hosts}</affinity><protocol timeout'))
+        assert versions(arr_host) == {"1": 10, "2": 10}
+        assert arr_host.arr.remove_mapping("shop", BLUE) == 1
+        assert versions(arr_host) == {"2": 20}, "the other server is still its own"
+
     def test_a_mapping_runs_out(self, arr_host: SimulatedHost, arr_clock: SimulatedClock) -> None:
         host = self.host(arr_host, 'useHostName="true" timeout="00:05:00"')
         (pinned,) = versions(host, 1)
@@ -362,6 +455,16 @@ class TestWhatIsLost:
         assert [one.state for one in status.servers] == [ServerState.ACTIVE] * 2
         assert all(one.is_healthy and one.total_requests == 0 for one in status.servers)
         assert status.arr_workers != before
+
+    @pytest.mark.parametrize("tells", [False, True])
+    def test_whether_a_new_process_tells_a_reset_is_a_setting(
+        self, arr_host: SimulatedHost, arr_clock: SimulatedClock, tells: bool
+    ) -> None:
+        arr_host.settings.new_process_tells_a_reset = tells
+        before = server(arr_host, BLUE).last_reset_tick_count
+        arr_clock.sleep(5)
+        arr_host.iis.recycle_pool("Front")
+        assert (server(arr_host, BLUE).last_reset_tick_count != before) is tells
 
     @pytest.mark.parametrize("survives", [False, True])
     def test_whether_a_state_survives_enabling_is_a_setting(self, arr_host_from: HostFactory, survives: bool) -> None:
@@ -418,6 +521,8 @@ class TestWhatIsLost:
         if not starts:
             with pytest.raises(RemoteError, match="no worker process"):
                 host.arr.set_state("shop", {BLUE: NewState.DRAIN})
+            with pytest.raises(RemoteError, match="no worker process"):
+                host.arr.test_health("shop", BLUE, URL, timedelta(seconds=1), "200", "", lambda _: None)
             send(host, 1)
             assert server(host, BLUE).state is ServerState.ACTIVE
 

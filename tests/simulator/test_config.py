@@ -10,7 +10,8 @@ from arr_bluegreen.errors import ConfigurationError, NoSuchObject, RemoteError
 from arr_bluegreen.pytest_plugin import BLUE_GREEN
 from arr_bluegreen.simulator.config import ChangedOnDisk, DiskStore, HostConfig, MemoryStore
 from arr_bluegreen.simulator.editing import Edit, edited
-from arr_bluegreen.simulator.reading import read, span
+from arr_bluegreen.simulator.reading import read
+from arr_bluegreen.simulator.reading_words import span
 
 DATA = BLUE_GREEN.read_bytes()
 FULL = Path(__file__).parents[3] / "shared" / "corpus" / "full"

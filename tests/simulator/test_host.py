@@ -17,97 +17,9 @@ from arr_bluegreen.simulator.exchange import Outcome, PublicRequest
 from arr_bluegreen.simulator.files import HOSTS, DiskDrives, Drives, MemoryDrives
 from arr_bluegreen.simulator.host import SimulatedHost
 from arr_bluegreen.simulator.hostfaults import do_fault, told
-from arr_bluegreen.simulator.reading import read
-from arr_bluegreen.simulator.rules import Answered, Asked, Rewritten, evaluate
-from arr_bluegreen.simulator.rules import Outcome as RuleOutcome
 from arr_bluegreen.simulator.settings import SimulatorSettings, take
 
 DATA = BLUE_GREEN.read_bytes()
-
-
-def rules(text: str) -> bytes:
-    """The fixture with these global rules."""
-    start, end = DATA.index(b"<globalRules>") + 13, DATA.index(b"</globalRules>")
-    return DATA[:start] + text.encode() + DATA[end:]
-
-
-def rule(name: str, match: str, action: str, conditions: str = "", more: str = "") -> str:
-    inside = f'<match url="{match}" /><conditions>{conditions}</conditions><action {action} />'
-    return f'<rule name="{name}" {more}>{inside}</rule>'
-
-
-class TestRules:
-    """URL Rewrite's global rules (arr.md 2.2)."""
-
-    def outcome(self, text: str, path: str = "/a/b", query: str = "x=1", **more: object) -> RuleOutcome:
-        return evaluate(read(rules(text)), Asked("shop.example", path=path, query=query, **more))  # type: ignore[arg-type]  # keywords
-
-    def test_the_path_has_no_slash_and_the_query_follows(self) -> None:
-        found = self.outcome(rule("r", "^a/(.*)", 'type="Rewrite" url="http://shop/{R:1}"'))
-        assert found == Rewritten("http", "shop", "/b?x=1")
-
-    def test_the_query_may_be_left_out(self) -> None:
-        found = self.outcome(rule("r", ".*", 'type="Rewrite" url="http://shop/{R:0}" appendQueryString="false"'))
-        assert found == Rewritten("http", "shop", "/a/b")
-
-    def test_a_star_matches_the_root_and_dot_plus_does_not(self) -> None:
-        action = 'type="Rewrite" url="http://shop/{R:0}"'
-        wildcard = rule("r", "*", action, more='patternSyntax="Wildcard"')
-        assert self.outcome(wildcard, path="/", query="") == Rewritten("http", "shop", "/")
-        assert self.outcome(rule("r", ".+", action), path="/") is None
-
-    def test_the_first_that_stops_takes_all(self) -> None:
-        both = rule("a", ".*", 'type="Rewrite" url="http://one/{R:0}"', more='stopProcessing="true"')
-        both += rule("b", ".*", 'type="Rewrite" url="http://two/{R:0}"')
-        found = self.outcome(both)
-        assert isinstance(found, Rewritten)
-        assert found.host == "one"
-
-    def test_conditions_of_host_port_and_tls_count(self) -> None:
-        conditions = '<add input="{HTTP_HOST}" pattern="^shop\\.example$" /><add input="{HTTPS}" pattern="^ON$" />'
-        text = rule("r", ".*", 'type="Rewrite" url="http://shop/{R:0}"', conditions)
-        assert self.outcome(text) is None
-        assert self.outcome(text, secure=True) is not None
-        assert self.outcome(text.replace("<conditions>", '<conditions logicalGrouping="MatchAny">')) is not None
-
-    def test_a_negated_condition_and_its_captures(self) -> None:
-        conditions = '<add input="{REQUEST_METHOD}" pattern="^POST$" negate="true" />'
-        conditions += '<add input="{QUERY_STRING}" pattern="x=(\\d)" />'
-        text = rule("r", ".*", 'type="Rewrite" url="http://shop/{C:1}" appendQueryString="false"', conditions)
-        assert self.outcome(text) == Rewritten("http", "shop", "/1")
-        assert self.outcome(text, method="POST") is None
-
-    def test_a_map_may_choose_the_farm(self) -> None:
-        data = rules(rule("r", ".*", 'type="Rewrite" url="http://{live:{HTTP_HOST}}/{R:0}"')).replace(
-            b"<rewriteMaps />",
-            b'<rewriteMaps><rewriteMap name="live" defaultValue="x">'
-            b'<add key="shop.example" value="green" /></rewriteMap></rewriteMaps>',
-        )
-        found = evaluate(read(data), Asked("shop.example"))
-        assert found == Rewritten("http", "green", "/")
-
-    @pytest.mark.parametrize(
-        ("action", "answer"),
-        [
-            ('type="Redirect" url="https://x/{R:0}" redirectType="Found"', Answered(302, "https://x/a/b")),
-            ('type="CustomResponse" statusCode="410"', Answered(410)),
-            ('type="AbortRequest"', Answered(0)),
-        ],
-    )
-    def test_a_rule_may_answer_by_itself(self, action: str, answer: Answered) -> None:
-        assert self.outcome(rule("r", ".*", action)) == answer
-
-    def test_a_disabled_rule_does_nothing(self) -> None:
-        text = rule("r", ".*", 'type="Rewrite" url="http://shop/{R:0}"', more='enabled="false"')
-        assert self.outcome(text) is None
-
-    def test_a_rewrite_to_host_and_port_needs_the_proxy(self, arr_host_from: HostFactory) -> None:
-        data = rules(rule("r", ".*", 'type="Rewrite" url="http://127.0.0.2:8001/{R:0}"'))
-        for proxy, status in ((b'<proxy enabled="true" />', 200), (b'<proxy enabled="false" />', 404)):
-            host = arr_host_from(data.replace(b'<proxy enabled="true" />', proxy), versions={"shop-blue": "1"})
-            ended: list[Outcome] = []
-            host.exchange.send(PublicRequest("shop.example"), ended.append)
-            assert ended[0].status == status
 
 
 class TestNames:

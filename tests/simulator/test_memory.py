@@ -191,8 +191,8 @@ class TestTraffic:
 
 
 def test_a_switch_under_load_costs_milliseconds() -> None:
-    """Thousands of enumerated runs need this; the limit is wide, for a busy machine."""
-    began = time.perf_counter()
+    """Thousands of enumerated runs need this; the limit is wide, and others' work on the machine does not count."""
+    began = time.process_time()
     for _ in range(20):
         clock = SimulatedClock()
         host = host_in_memory(None, clock)
@@ -204,4 +204,4 @@ def test_a_switch_under_load_costs_milliseconds() -> None:
         switch(machine)
         clock.sleep(10)
         assert not traffic.lost
-    assert (time.perf_counter() - began) / 20 < 0.1
+    assert (time.process_time() - began) / 20 < 0.1

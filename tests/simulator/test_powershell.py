@@ -126,6 +126,14 @@ def test_appcmd_runs_as_a_script_and_not_over_a_changed_file(machine: Simulated,
     assert script.error("appcmd", arguments=line, expect=None)["type"] == "IisMissing"
 
 
+def test_a_commit_is_judged_by_the_schema(machine: Simulated, script: Script) -> None:
+    before = machine.host.config.digest
+    error = script.error("commit", edits=[edit("shop", "maybe")], expect=None)
+    assert (error["type"], error["hresult"]) == ("System.Runtime.InteropServices.COMException", "0x8007000D")
+    assert "'enabled' attribute is invalid" in error["message"]
+    assert machine.host.config.digest == before
+
+
 @pytest.mark.parametrize(
     ("how", "type", "hresult"),
     [
@@ -356,6 +364,8 @@ def test_cmd_runs_trivial_programs_and_knows_no_others(machine: Simulated) -> No
     listed = session.run_cmd(r"%windir%\System32\inetsrv\appcmd.exe", ["list", "site", "Front"])
     assert listed.std_out.startswith(b'SITE "Front" (id:1,bindings:')
     assert listed.std_out.endswith(b")\r\n")
+    short = session.run_cmd(r"%windir%\System32\inetsrv\appcmd", ["list", "site", "Front"])
+    assert short.std_out == listed.std_out, "cmd.exe tries .exe by itself"
     machine.host.settings.iis_version = ""
     missing = session.run_cmd(r"%windir%\System32\inetsrv\appcmd.exe", ["list", "site"])
     assert (missing.std_err, missing.status_code) == (b"The system cannot find the path specified.\r\n", 1)
