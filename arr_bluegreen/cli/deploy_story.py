@@ -83,8 +83,8 @@ class Story:
         if text == self._last[0] and at - self._last[1] < 10:
             return
         self._last = (text, at)
-        percent = f" ({one.fraction:.0%})" if one.fraction and one.fraction >= 0.01 else ""
-        self._say(f"    {one.text}{percent}")
+        spent = f" ({one.fraction:.0%} of its time)" if one.fraction and one.fraction >= 0.01 else ""
+        self._say(f"    {one.text}{spent}")
 
 
 # -- private -------------------------------------------------------------------------------------------------

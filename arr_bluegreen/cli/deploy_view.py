@@ -101,7 +101,7 @@ def end_lines(run: str, end: RunEnded, begin: RunStarted | None = None, *, switc
         case "aborted":
             first = f"aborted: {end.live} is live {when}"
         case "superseded":
-            first = f"closed, nothing touched: later runs have decided that {end.live} is wanted {when}"
+            first = f"closed, nothing touched: {end.live} was made live or wanted otherwise {when}"
         case "paused":
             first = f"PAUSED, nothing is finished: {_serves(version, end.live, new)} {when}; 'deploy resume' goes on"
         case _:

@@ -60,6 +60,11 @@ class DeployContent:
         return bool(hands.memory.get("content") or hands.memory.get("switch_begun"))
 
     def perform(self, hands: Hands) -> None:
+        if hands.look().may_receive(self.slot):
+            raise RefusedError(
+                f"'{self.slot.name}' may be in service on an ARR machine: nothing is put in it",
+                hint="Somebody brought it in service meanwhile. See 'deploy status'; 'deploy abort' ends this run.",
+            )
         live = {_place(hands, one) for one in hands.roles.old.members if one.path}
         for member in self.slot.members:
             if not member.path or _place(hands, member) in live:

@@ -56,7 +56,7 @@ class Enable:
             # by health file it must not go on (ARR would soon read "down" there); by rule nobody is sent there yet
             hands.reassert()
             return
-        hands.warn(f"the fence of '{self.slot.name}' did not hold over the commit: it is in service now")
+        hands.warn(f"'{self.slot.name}', proven, is in service from here on: its fence did not outlive the commit")
         begin_switch(hands, self.slot, before)
         hands.set_state(self.slot, NewState.START)
 

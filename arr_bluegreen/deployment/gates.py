@@ -67,7 +67,7 @@ class ProveVersion:
             gone, limit = clock.monotonic() - began, self.how.within.total_seconds()
             if gone >= limit:
                 raise GateFailed(f"'{self.slot.name}' does not pass the gate after {gone:.0f} s: {bad}")
-            hands.progress(f"{good} of {passes} good answers in a row{f'; {bad}' if bad else ''}", good / passes)
+            hands.progress(f"{good} of {passes} good answers in a row{f'; {bad}' if bad else ''}", gone / limit)
             hands.pause(self.how.every)
 
     def _passes(self, hands: Hands) -> int:

@@ -17,7 +17,7 @@ def status_matches(status: int, pattern: str) -> bool:
     """
     for part in pattern.split(","):
         low, dash, high = part.strip().partition("-")
-        if not low.isdigit() or (high and not high.isdigit()):
+        if not all(one.isascii() and one.isdigit() for one in (low, high or "0")):
             raise DescriptionError(f"'{pattern}' is no list of status codes", hint="Write it as 200-299,304.")
         if int(low) <= status <= (int(high) if high else 999 if dash else int(low)):
             return True

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from arr_bluegreen.control.interface import Machine, ProbeRequest
+from arr_bluegreen.control.interface import Machine, ProbeAnswer, ProbeRequest
 from arr_bluegreen.deployment.description import Gate, Slot
 from arr_bluegreen.deployment.gates import judge
 from arr_bluegreen.deployment.hands import Hands
+from arr_bluegreen.deployment.memory import BACK
 from arr_bluegreen.deployment.now import Now
 from arr_bluegreen.deployment.proof import GateFailed
 from arr_bluegreen.deployment.verdict import GOOD, Verdict, bad, unknown
@@ -24,7 +25,7 @@ PLAIN = (("Cache-Control", "no-cache"), ("Pragma", "no-cache"))
 @dataclass(frozen=True)
 class WakeFront:
     """Each front pool has a worker process: run-time states live in it, and whether SetState starts one, or fails
-    without, nobody documents (arr.md 8.1). Any answer will do."""
+    without, nobody documents (arr.md 8.1). Any answer will do; one that would not pass after the switch is told now."""
 
     how: Gate
     name: str = "wake"
@@ -45,8 +46,10 @@ class WakeFront:
     def perform(self, hands: Hands) -> None:
         for machine in hands.controls.arr:
             requests = front_requests(hands, machine, self.how)
-            if requests:
-                machine.probe.ask(requests)
+            answers = machine.probe.ask(requests) if requests else ()
+            why = _fault(requests, answers, replace(self.how, slower_than=None), "")
+            if why:
+                hands.warn(f"on {machine.name}, before the switch, {why}: look at [app] hosts and [gate] version_url")
         hands.note("woken", True)
 
 
@@ -75,6 +78,16 @@ class ProveFront:
         return bool(hands.memory.get("proven"))
 
     def perform(self, hands: Hands) -> None:
+        try:
+            self._see(hands)
+        except GateFailed as error:
+            if hands.memory.way != BACK:
+                raise
+            # The old slot is in service again, and nowhere better is left to go: a way back must come to its end.
+            hands.warn(f"{error}; the way back goes on")
+        hands.note("proven", True)
+
+    def _see(self, hands: Hands) -> None:
         grown: bool | None = None
         for _ in range(3):  # counters that are reset in between (ARR's restart, a health change) prove nothing: again
             before = totals(hands.now(), self.slot)  # what came since the last look came after the switch too
@@ -83,10 +96,10 @@ class ProveFront:
                 hands.warn("no front site is described ([app] front): the switch is not proven from outside")
             grown = risen(before, totals(hands.look(), self.slot))
             if not asked or grown:
-                return hands.note("proven", True)
+                return
         if grown is None:
             hands.warn(f"the front answers well; whether '{self.slot.name}' got these requests nobody could count")
-            return hands.note("proven", True)
+            return
         raise GateFailed(f"the front answers, and ARR counts no request for '{self.slot.name}'")
 
     def _ask(self, hands: Hands) -> int:
@@ -100,20 +113,19 @@ class ProveFront:
 
     def _prove(self, hands: Hands, machine: Machine, requests: tuple[ProbeRequest, ...]) -> None:
         how = replace(self.how, slower_than=None)
-        bad = ""
+        why = ""
         for turn in range(self.tries):
-            left = machine.probe.ask(requests) if requests else ()
-            faults = [(one.url, judge(answer, how, self.version)) for one, answer in zip(requests, left, strict=True)]
-            bad = next((f"{url} on {machine.name}: {why}" for url, why in faults if why), "")
-            if not bad:
+            answers = machine.probe.ask(requests) if requests else ()
+            why = _fault(requests, answers, how, self.version)
+            if not why:
                 return
-            hands.progress(f"through the front: {bad}", turn / self.tries)
+            hands.progress(f"on {machine.name} {why}", turn / self.tries)
             hands.pause(timedelta(seconds=0.3))
-        raise GateFailed(f"through the front the new version does not answer: {bad}")
+        raise GateFailed(f"on {machine.name} '{self.slot.name}' does not answer through the front: {why}")
 
 
 def front_requests(hands: Hands, machine: Machine, how: Gate) -> tuple[ProbeRequest, ...]:
-    """One request for each http(s) binding of each front site, made on that ARR machine."""
+    """One request for each http(s) binding of each front site that takes a public host, made on that ARR machine."""
     names = {one.casefold() for one in hands.deployment.app.front}
     if not names:
         return ()
@@ -168,15 +180,28 @@ def _judged(hands: Hands, machine: Machine, how: Gate) -> Verdict:
         answers = machine.probe.ask(requests) if requests else ()
     except UnreachableError as error:
         return unknown(str(error))
-    for one, answer in zip(requests, answers, strict=True):
-        why = judge(answer, how, "")
-        if why:
-            return bad(f"{one.url} on {machine.name}: {why}")
+    if why := _fault(requests, answers, how, ""):
+        return bad(f"on {machine.name} {why}")
     return GOOD if requests else unknown(f"no front binding of {machine.name} can be asked")
 
 
+def _fault(requests: Sequence[ProbeRequest], answers: Sequence[ProbeAnswer], how: Gate, version: str) -> str:
+    """What one of the answers lacks, "" when none lacks anything. Where HTTPS is asked too, HTTP may lead there."""
+    secure = any(one.url.startswith("https:") for one in requests)
+    for one, answer in zip(requests, answers, strict=True):
+        leads = 300 <= answer.status < 400 and answer.header("Location").casefold().startswith("https://")
+        if secure and leads and not one.url.startswith("https:"):
+            continue
+        if why := judge(answer, how, version):
+            return f"{one.url} as '{one.host}': {why}"
+    return ""
+
+
 def _host(binding: Binding, public: Sequence[str]) -> str:
-    """The Host header for a binding; for one of ``*.example.com`` a public host below it, "" where there is none."""
+    """The Host header for a binding: its own where that is public (or none is named), for one of ``*.example.com`` a
+    public host below it; "" where it takes none of them: such a binding is another application's."""
     if not binding.host.startswith("*"):
-        return binding.host or (public[0] if public else "localhost")
+        known = {one.casefold() for one in public}
+        own = binding.host if not known or binding.host.casefold() in known else ""
+        return own if binding.host else (public[0] if public else "localhost")
     return next((one for one in public if one.casefold().endswith(binding.host[1:].casefold())), "")

@@ -34,7 +34,7 @@ from arr_bluegreen.deployment.now import Controls, Now
 from arr_bluegreen.deployment.plan import Plan, back_steps, clear_steps, forward_steps, run_started
 from arr_bluegreen.deployment.proof import GateFailed, distrust
 from arr_bluegreen.deployment.step import Step
-from arr_bluegreen.deployment.superseded import refuse_superseded, superseded_by
+from arr_bluegreen.deployment.superseded import refuse_by_hand, refuse_superseded, superseded_by
 from arr_bluegreen.errors import (
     ArrBlueGreenError,
     ExitCode,
@@ -137,17 +137,26 @@ class Run:
         self._locks.take()
         try:
             later = superseded_by(self.identity.run, self._events, self._hands.now().wanted())
+            by_hand = self._switched_by_hand()
             if not closes:
                 refuse_superseded(self.identity.run, later)
+                refuse_by_hand(self.identity.run, by_hand)
             self.journal.start()
-            if later is not None:
-                return self._closed(later.slot)
+            if later is not None or by_hand:
+                return self._closed(later.slot if later is not None else by_hand)
             self._tell(RunResumed(self.identity.who, self.identity.where))
             first()
         except ArrBlueGreenError:
             self._locks.release(self._hands.warn)
             raise
         return self._go()
+
+    def _switched_by_hand(self) -> str:
+        """The new slot's name where it serves alone, though this run has not begun to bring it in; "" else."""
+        if self._memory.way != FORWARD or self._memory.turned == BACK or self.roles.new.farm:
+            return ""
+        now = self._hands.now()
+        return self.roles.new.name if now.receives(self.roles.new) and not now.may_receive(self.roles.old) else ""
 
     def _closed(self, live: str) -> RunEnded:
         ended = RunEnded("superseded", int(ExitCode.DONE), live, self._since(self._began))

@@ -25,3 +25,12 @@ def refuse_superseded(run: str, by: Wanted | None) -> None:
             f"run {run} is superseded: run {by.run} has made '{by.slot}' the wanted slot since (epoch {by.epoch})",
             hint="'deploy abort' closes it and touches nothing.",
         )
+
+
+def refuse_by_hand(run: str, slot: str) -> None:
+    """Raises ``RefusedError`` for a slot that somebody made live while the run waited to do so."""
+    if slot:
+        raise RefusedError(
+            f"run {run} is overtaken: '{slot}' serves alone by now, and it was not this run that brought it in service",
+            hint="'deploy abort' closes it and touches nothing.",
+        )
