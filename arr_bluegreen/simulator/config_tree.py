@@ -261,11 +261,11 @@ def _given(element: etree._Element) -> dict[str, str]:
 def _refuse_twin(node: Node, others: Sequence[etree._Element], given: dict[str, str]) -> None:
     keys = [name for name in node.keys if name in given or node.combined]
     for other in others:
-        if twins(node, given, _given(other)):
+        if _twins(node, given, _given(other)):
             raise Duplicate(node.tag, [(name, node.effective(name, given)) for name in keys], combined=node.combined)
 
 
-def twins(node: Node, one: dict[str, str], other: dict[str, str]) -> bool:
+def _twins(node: Node, one: dict[str, str], other: dict[str, str]) -> bool:
     """Whether two items have the same key; an unwritten part of a combined key is its default (arr.md 2.1)."""
     same = [
         node.attributes[name].same(node.effective(name, one), node.effective(name, other))

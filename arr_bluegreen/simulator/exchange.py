@@ -129,6 +129,14 @@ def _call(host: SimulatedHost, address: str, request: PublicRequest, done: Done,
     once.within(timeout)
 
 
+_NO_CONNECTION = {
+    None: "12029: cannot connect",
+    True: "12030: the connection was cut",
+    False: "12175: no TLS is spoken there",
+}
+"""Why nobody answers, by whether TLS is spoken there."""
+
+
 class _Once:
     """Whoever waits for an answer: told once, by the answer or by the clock. The request itself goes on."""
 
@@ -166,10 +174,13 @@ class _Passage:
     def begin(self) -> None:
         host, request = self._host, self._request
         name = split_host(request.host)[0]
+        secure = host.iis.listens(self._ip, request.port)
+        if secure is not request.secure:
+            self._end(Outcome(0, error=_NO_CONNECTION[secure]))
+            return
         site = host.iis.site_at(self._ip, request.port, name)
         if site is None:
-            listens = host.iis.listens(self._ip, request.port)
-            self._end(Outcome(400, text="Invalid Hostname") if listens else Outcome(0, error="12029: cannot connect"))
+            self._end(Outcome(400, text="Invalid Hostname"))
             return
         self._execution = host.iis.begin(site, self._killed, url=request.path, verb=request.method)
         if self._execution is None:

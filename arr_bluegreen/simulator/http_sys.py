@@ -22,13 +22,32 @@ class Endpoint:
     ip: str
     port: int
     host: str
+    secure: bool
+
+    def rank(self, name: str) -> int:
+        """How well it fits a host name in lower case: the name itself, ``*.`` of what it is below (IIS 10), any; 0: not
+        at all. Of equals one with an address of its own goes first."""
+        if self.host == name and name:
+            fits = 6
+        elif self.host.startswith("*.") and name.endswith(self.host[1:]):
+            fits = 4
+        else:
+            fits = 0 if self.host else 2
+        return fits + bool(self.ip) if fits else 0
 
 
 @lru_cache(maxsize=256)
 def endpoints(reading: Reading) -> tuple[Endpoint, ...]:
     """All of them, in the file's order."""
     return tuple(
-        Endpoint(site.name.casefold(), site, "" if one.address == "*" else one.address, one.port, one.host.casefold())
+        Endpoint(
+            site.name.casefold(),
+            site,
+            "" if one.address == "*" else one.address,
+            one.port,
+            one.host.casefold(),
+            one.protocol == "https",
+        )
         for site in reading.sites
         for one in site.bindings
         if one.protocol in ("http", "https") and one.port is not None
@@ -45,8 +64,7 @@ def site_for(reading: Reading, started: Started, ip: str, port: int, host: str) 
     name = host.casefold()
     best: tuple[int, Site] | None = None
     for one in at(reading, started, ip, port):
-        if one.host in ("", name):
-            fits = (2 if one.host else 0) + (1 if one.ip else 0)
-            if best is None or fits > best[0]:
-                best = fits, one.site
+        fits = one.rank(name)
+        if fits and (best is None or fits > best[0]):
+            best = fits, one.site
     return None if best is None else best[1]

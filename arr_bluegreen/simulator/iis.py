@@ -44,9 +44,10 @@ class SimulatedIis(SimulatedPools):
         """The started site http.sys would give a request to."""
         return site_for(self._config.reading, self._is_started, ip, port, host)
 
-    def listens(self, ip: str, port: int) -> bool:
-        """Whether any started site has a listener there."""
-        return any(True for _ in at(self._config.reading, self._is_started, ip, port))
+    def listens(self, ip: str, port: int) -> bool | None:
+        """Whether a started site listens there with TLS; None when none listens."""
+        found = next(at(self._config.reading, self._is_started, ip, port), None)
+        return None if found is None else found.secure
 
     def can_answer(self, ip: str, port: int) -> bool:
         """Whether a started site there has a started pool and an application that is not known to fail."""

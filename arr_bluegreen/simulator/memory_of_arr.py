@@ -155,15 +155,16 @@ class FarmMemory:
         named = _named_host(farm, ask.host)
         key = ask.host.casefold() if named is None else named.name.casefold()
         mapping = self.hosts.get(key)
-        if mapping is not None and now - mapping.used > farm.affinity.timeout.total_seconds():
-            mapping = None
-        pinned = [] if mapping is None else [pair for pair in candidates if _is_pinned(pair, mapping)]
-        if not pinned:
-            pinned = self._new_hosts(farm, ask, candidates, 1 if named is None else named.servers)
-        if not pinned:
+        if mapping is not None and now - mapping.used <= farm.affinity.timeout.total_seconds():
+            pinned = [pair for pair in candidates if _is_pinned(pair, mapping)]
+            if pinned:
+                mapping.used = now
+                return _weighted(pinned)
+        chosen = self._new_hosts(farm, ask, candidates, 1 if named is None else named.servers)
+        if not chosen:
             return None
-        self.hosts[key] = HostMapping([one.address.casefold() for one, _ in pinned], now)
-        return _weighted(pinned)
+        self.hosts[key] = HostMapping([one.address.casefold() for one, _ in chosen], now)
+        return _weighted(chosen)
 
     def _new_hosts(self, farm: WebFarm, ask: RouteAsk, candidates: list[Candidate], number: int) -> list[Candidate]:
         left, chosen = list(candidates), list[Candidate]()

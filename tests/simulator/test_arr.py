@@ -423,6 +423,9 @@ class TestAffinity:
         hosts = '<host name="shop.example" servers="2"><equivalentHost name="www.shop.example" /></host>'
         edit(arr_host, ("<protocol timeout", f'<affinity useHostName="true">{hosts}</affinity><protocol timeout'))
         assert versions(arr_host) == {"1": 10, "2": 10}
+        for state, seen in ((NewState.GRACEFUL_STOP, {"1": 10}), (NewState.START, {"1": 5, "2": 5})):
+            arr_host.arr.set_state("shop", {GREEN: state})
+            assert versions(arr_host, 10) == seen, "who was away for a while is still one of them"
         assert arr_host.arr.remove_mapping("shop", BLUE) == 1
         assert versions(arr_host) == {"2": 20}, "the other server is still its own"
 

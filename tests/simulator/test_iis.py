@@ -290,6 +290,19 @@ class TestRequestsToSites:
         assert '"slot":"shop-green"' in self.ask(arr_host, "/", name="special.example")[1]
         assert '"slot":"shop-blue"' in self.ask(arr_host, "/")[1]
 
+    def test_a_wildcard_takes_what_is_below_it_and_no_more(self, arr_host: SimulatedHost) -> None:
+        edit(arr_host, ('"*:8002:"', '"*:8001:*.shop.example"'))
+        assert '"slot":"shop-green"' in self.ask(arr_host, "/", name="www.shop.example")[1]
+        assert '"slot":"shop-blue"' in self.ask(arr_host, "/", name="shop.example")[1]
+
+    def test_tls_is_spoken_where_the_binding_says_so(self, arr_host: SimulatedHost) -> None:
+        binding = '<binding protocol="http" bindingInformation="*:8001:" />'
+        edit(arr_host, (binding, binding + '<binding protocol="https" bindingInformation="*:8441:" />'))
+        seen: list[ProbeAnswer] = []
+        for url in ("https://127.0.0.2:8441/", "http://127.0.0.2:8441/", "https://127.0.0.2:8001/"):
+            arr_host.exchange.ask(ProbeRequest(url, "shop.example"), seen.append)
+        assert [(one.status, one.error[:5]) for one in seen] == [(200, ""), (0, "12030"), (0, "12175")]
+
     def test_a_name_nobody_is_bound_to_is_400(self, arr_host: SimulatedHost) -> None:
         edit(arr_host, ('"*:8001:"', '"*:8001:only.example"'))
         assert self.ask(arr_host, "/")[0] == 400
