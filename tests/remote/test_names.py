@@ -41,7 +41,7 @@ KINDS = {
     "pool": lambda name: ("pool", "add", name),
     "farm": lambda name: ("farm", "create", name, "--server", "10.0.0.1"),
     "address": lambda name: ("server", "add", "shop", name, "--offline"),
-    "rule": lambda name: ("rule", "add", name, "--match", "^never$", "--to", "http://shop/"),
+    "rule": lambda name: ("rule", "add", name, "--match", "^never$", "--to", "http://shop/", "--despite", "ARR022"),
 }
 
 
