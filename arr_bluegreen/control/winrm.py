@@ -68,7 +68,7 @@ class Connection:
             try:
                 return self._once(kind, act, wait)
             except Exception as cause:
-                trouble = trouble_of(cause)
+                trouble = trouble_of(cause, answered=self._answered)
                 if trouble is Trouble.TIMED_OUT and kind == "Receive":
                     raise
                 if trouble in (Trouble.SHELL, Trouble.FAULT):

@@ -35,8 +35,9 @@ class Trouble(Enum):
     REFUSED = "answered with an error; not done"
 
 
-def trouble_of(cause: BaseException) -> Trouble:
-    """How to take this exception of requests or pywinrm."""
+def trouble_of(cause: BaseException, *, answered: bool = False) -> Trouble:
+    """How to take this exception of requests or pywinrm. ``answered``: this machine has answered before, so that an
+    HTTP 500 is no refusal of what is not encrypted, but a service in trouble."""
     if _is(cause, "SSLError", "ConnectTimeout", "InvalidCredentialsError", "PermissionError", "ProxyError"):
         return Trouble.NOT_SENT
     if _is(cause, "ConnectionError") and _never_connected(cause):
@@ -44,6 +45,8 @@ def trouble_of(cause: BaseException) -> Trouble:
     if _is(cause, "ConnectionError", "Timeout", "ChunkedEncodingError", "ConnectionResetError", "BrokenPipeError"):
         return Trouble.DROPPED
     if _is(cause, "WinRMTransportError"):
+        if answered and _code(cause) == 500:
+            return Trouble.DROPPED
         return Trouble.STALE if _code(cause) == 400 else Trouble.REFUSED
     if _is(cause, "WSManFaultError"):
         return _trouble_of_fault(cause)
@@ -73,6 +76,9 @@ def explain(
     if _is(cause, "ConnectionError", "Timeout", "ChunkedEncodingError", "OSError"):
         return _connection(cause, to, maybe_done, answered)
     if _is(cause, "WinRMTransportError"):
+        if answered and _code(cause) == 500:
+            hint = "Try again; its event log (Windows Remote Management) says more."
+            return UnreachableError(f"{host} failed at a message (HTTP 500)", hint=hint, maybe_done=maybe_done)
         return _http(_code(cause), host, maybe_done)
     if _is(cause, "WSManFaultError"):
         return _fault(cause, host, maybe_done)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from arr_bluegreen.deployment import wanted
+from arr_bluegreen.deployment.begin import plan_run
 from arr_bluegreen.deployment.events import RunEnded
 from arr_bluegreen.deployment.journal import is_over, started
 from arr_bluegreen.deployment.memory import BACK, FORWARD, Memory
@@ -89,6 +90,8 @@ class Farm(RuleBasedStateMachine):
         """A run that stops by itself, before or after its switch, for as long as it takes."""
         self.runs += 1
         to = BLUE if self.expected == GREEN else GREEN
+        steps = plan_run(self.world.deployment, self.world.controls, version=VERSION[to]).steps
+        until = until if until in {name for one in steps for name in (one.name, one.phase)} else "switch"
         ended = self.world.run(run=f"run-{self.runs}", version=VERSION[to], until=until)
         assert ended.outcome == "paused", ended
         self.open = f"run-{self.runs}"

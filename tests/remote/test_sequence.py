@@ -39,7 +39,7 @@ def deployed(one: Host, ways: Ways, rate: float = 20, **asked: Any) -> RunEnded:
     """A run under load that ends well: nothing failed, version 2 is what is served, no shell is left."""
     with one.load(rate) as report:
         ended = ways.run(**asked)
-    assert (ended.outcome, ended.exit_code, ended.error) == ("done", 0, "")
+    assert (ended.outcome, ended.exit_code, ended.error) == ("done", 0, ""), ended
     assert (report.failed, dict(report.reasons)) == (0, {})
     assert set(report.by_version) == {"1", "2"}
     assert one.live == (GREEN,)
