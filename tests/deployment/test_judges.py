@@ -257,7 +257,7 @@ def test_an_approval_that_comes_too_late_does_what_was_declared(
     tmp_path: Path, otherwise: str, live: Sequence[str], code: int | None, fences: bool
 ) -> None:
     settings = SimulatorSettings(state_survives_enabling=fences)
-    world = World(tmp_path, more=APPROVAL.format(otherwise), settings=settings)
+    world = World(tmp_path, more=APPROVAL.format(otherwise), settings=settings, traffic=False)  # an hour of it is long
     assert world.run().outcome == "paused"
     assert world.live == (BLUE,), "nothing of the new version is in service before its approval"
     world.clock.sleep(3700)
