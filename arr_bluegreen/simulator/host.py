@@ -10,6 +10,7 @@ import ipaddress
 import ntpath
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -81,10 +82,9 @@ class SimulatedHost:
 
     def resolve(self, address: str) -> str | None:
         """The IP address of a name as this machine sees it (hosts file, itself); None when nothing answers to it."""
-        try:
-            return str(ipaddress.ip_address(address.strip("[]")))
-        except ValueError:
-            pass
+        ip = _as_ip(address)
+        if ip is not None:
+            return ip
         if address.casefold() in (self.settings.computer.casefold(), "localhost"):
             return "127.0.0.1"
         return self.files.hosts().get(address.casefold())
@@ -95,7 +95,7 @@ class SimulatedHost:
         other = self.neighbours.get(address.casefold()) or (self.neighbours.get(ip) if ip else None)
         if other is not None:
             return other, ip or other.address
-        if ip is not None and (ip == self.address or ipaddress.ip_address(ip).is_loopback):
+        if ip is not None and (ip == self.address or _is_loopback(ip)):
             return self, ip
         return None
 
@@ -175,7 +175,7 @@ class SimulatedHost:
 
     def _file_of(self, site: Site, name: str) -> bytes | None:
         """A file of a site's folder that every request asks for: on disk it is looked at every ``poll_seconds``."""
-        path = ntpath.join(site.physical_path, name)
+        path = _joined(site.physical_path, name)
         if isinstance(self.files, MemoryDrives):
             return self.files.read_bytes(path)
         now = self.clock.monotonic()
@@ -188,6 +188,23 @@ class SimulatedHost:
         self.journal.append(f"configuration {after.digest[:12]}")
         self.arr.on_config(before, after)
         self.iis.on_config(before, after, self.slot_sites(before, after))
+
+
+# Every request asks these, and there are few answers.
+_joined = lru_cache(maxsize=1024)(ntpath.join)
+
+
+@lru_cache(maxsize=1024)
+def _as_ip(address: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(address.strip("[]")))
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _is_loopback(ip: str) -> bool:
+    return ipaddress.ip_address(ip).is_loopback
 
 
 async def _awaited(begin: Callable[[Callable[[T], None]], None]) -> T:

@@ -120,7 +120,7 @@ def test_while_states_are_set_no_run_can_begin(forgotten: World) -> None:
 
 def test_an_act_by_hand_after_a_harmless_restart_stays(tmp_path: Path) -> None:
     """Durable by enabled a restart loses nothing; seen so, it is no excuse for undoing what an admin does later."""
-    world = World(tmp_path, durable="enabled")
+    world = World(tmp_path, durable="enabled", traffic=False)
     world.run()
     world.recycle_arr()
     world.clock.sleep(60)

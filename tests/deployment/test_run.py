@@ -188,7 +188,8 @@ def test_an_approval_waits_and_resume_gives_it(tmp_path: Path) -> None:
 
 
 def test_an_approval_that_comes_too_late_returns(tmp_path: Path) -> None:
-    world = World(tmp_path, more='[[approval]]\nbefore = "drain"\nwithin = "1h"\notherwise = "return"\n')
+    more = '[[approval]]\nbefore = "drain"\nwithin = "1h"\notherwise = "return"\n'
+    world = World(tmp_path, more=more, traffic=False)
     assert world.run().outcome == "paused"
     world.clock.sleep(3700)
     assert (world.resume().exit_code, world.live) == (7, (BLUE,))
